@@ -1,0 +1,50 @@
+# Iterative Regret-Minimization Fine-Tuning: roll out, score, select, fine-tune, and again; then evaluate and draw.
+from snakemake.utils import min_version
+
+from rmft.stages.check_config import complaint
+
+min_version("9.0")
+
+
+configfile: "config.yaml"
+
+
+if config["door"] == "laptop":
+
+    configfile: "config.laptop.yaml"
+
+
+if wrong := complaint(config):
+    sys.exit(f"config: {wrong}")
+
+
+wildcard_constraints:
+    model="[a-z0-9-]+",
+    task="[a-z0-9-]+",
+    method="[a-z0-9-]+",
+    seed="[0-9]+",
+    iteration="[0-9]+",
+    baseline="[a-z0-9-]+",
+    figure="[a-z_]+",
+
+
+localrules:
+    all,
+    figures,
+
+
+include: "workflow/rules/common.smk"
+
+
+rule all:
+    input:
+        EVERYTHING,
+        expand("results/tables/{table}.csv", table=TABLES),
+        expand("results/figures/{figure}.{format}", figure=FIGURES, format=["pdf", "png"]),
+        "results/report.html",
+
+
+include: "workflow/rules/policy.smk"
+include: "workflow/rules/evaluation.smk"
+include: "workflow/rules/tables.smk"
+include: "workflow/rules/figures.smk"

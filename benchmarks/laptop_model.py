@@ -1,0 +1,75 @@
+"""The language model to measure with, and dialogues of it: the pipeline's own where `make reproduce` has made it."""
+
+import os
+import shutil
+from functools import cache
+from pathlib import Path
+
+import torch
+import yaml
+from measure import ROOT, SCRATCH, say
+
+from rmft.core.prompts import Context, context_from_config
+from rmft.core.tasks import Task, draw_episodes, task_from_config
+from rmft.core.trajectory import Trajectory
+from rmft.models.chat import renderer
+from rmft.models.dialogue import play
+from rmft.models.policy import Policy
+from rmft.models.pretrain import pretrain
+from rmft.models.transformers_engine import TransformersEngine
+
+CONFIG = yaml.safe_load((ROOT / "config.yaml").read_text())
+WORDING = ROOT / "workflow/scenarios/buttons.yaml"
+SHORT = 2400  # dialogues of a pretraining for the benchmark alone: enough to keep to the form
+CONTEXT = 1 << 20  # tokens: no dialogue here reaches it
+ARMS = CONFIG["tasks"]["mab-gaussian"]["arms"]
+
+
+def task_of(horizon: int) -> Task:
+    """The learning task with another T."""
+    return task_from_config("mab-gaussian", CONFIG["tasks"]["mab-gaussian"] | {"horizon": horizon})
+
+
+@cache
+def context() -> Context:
+    """The wording of the task."""
+    return context_from_config(yaml.safe_load(WORDING.read_text()), arms=ARMS)
+
+
+@cache
+def folder() -> Path:
+    """RMFT_BENCH_MODEL, results/models/tiny, or a short pretraining's own result, in this order."""
+    made, own = ROOT / "results/models/tiny", SCRATCH / "tiny"
+    if named := os.environ.get("RMFT_BENCH_MODEL"):
+        return Path(named)
+    if (made / "pretrain.json").exists():
+        return made
+    if not (own / "model.safetensors").exists():
+        say(f"no results/models/tiny: pretraining a model on {SHORT} dialogues")
+        entry = CONFIG["models"]["tiny"]
+        building = SCRATCH / "tiny.tmp"
+        shutil.rmtree(building, ignore_errors=True)
+        building.mkdir(parents=True)
+        pretrain(entry | {"pretraining": entry["pretraining"] | {"dialogues": SHORT}}, context(), building)
+        building.rename(own)
+    return own
+
+
+def engine(kind: type[TransformersEngine] = TransformersEngine) -> TransformersEngine:
+    """An engine on one thread, with the pipeline's sampling. Its context has no end: speed is measured, not sense."""
+    torch.set_num_threads(1)
+    policy = Policy("transformers", str(folder()), None, None, "", None, 0, {})
+    sampling = CONFIG["rollout"]
+    made = kind.of(policy, temperature=sampling["temperature"], max_new_tokens=sampling["max_new_tokens"])
+    made.context_length = CONTEXT
+    return made
+
+
+def dialogues(player: TransformersEngine, horizon: int, scenarios: range) -> list[Trajectory]:
+    """One episode of T steps on each scenario, all side by side."""
+    task = task_of(horizon)
+    where = {"split": "train", "seed": 0, "iteration": 0, "policy": "benchmark"}
+    episodes = draw_episodes(task, **where, scenarios=scenarios, per_scenario=1)
+    return play(
+        player, renderer(player.tokenizer), context(), task, episodes, max_reasks=CONFIG["rollout"]["max_reasks"]
+    )

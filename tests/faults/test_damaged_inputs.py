@@ -1,0 +1,251 @@
+"""Whatever a stage is given that it cannot use, it says so in one line and leaves what was there before alone."""
+
+import importlib
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+Damage = Callable[[Path], object]
+
+
+@pytest.fixture
+def spoilt(cell: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the cell, to be damaged; the stages run from it."""
+    shutil.copytree(cell, tmp_path / "cell")
+    monkeypatch.chdir(tmp_path / "cell")
+    return tmp_path / "cell"
+
+
+@pytest.fixture
+def command(task_entry: dict, method: dict, model_entry: dict, sampling: dict) -> Callable[..., list[str]]:
+    """The command line of a stage in the cell, some flags replaced."""
+    context = Path(__file__).parents[2] / "workflow/scenarios/buttons.yaml"
+    rollouts, policy = {"trajectories": "0/trajectories.parquet"}, {"policy": "0/policy.json"}
+    sizes = {"scenarios": 2, "trajectories-per-scenario": 2, "split": "train", "seed": 0}
+    names = {"task": task_entry, "context": context, "sampling": sampling, "model-name": "tiny", "method": "m"}
+    training = {"selected": "0/selected.jsonl", "model": {"sft": model_entry["sft"]}, "seed": 0, "iteration": 1}
+    selecting = {"regret": "0/regret.parquet", "method": method, "summary": "0/selection.json"}
+    pretrained = {"pretrained": "models/tiny/pretrain.json", "model": model_entry, "name": "tiny"}
+    known = {
+        "base_policy": {**pretrained, "output": "0/policy.json"},
+        "rollout": {**policy, **sizes, **names, "output": "0/trajectories.parquet"},
+        "score": {**rollouts, "task": task_entry, "output": "0/regret.parquet"},
+        "select": {**rollouts, **selecting, "output": "0/selected.jsonl"},
+        "sft": {**policy, **rollouts, **training, "output": "1/policy.json"},
+        "evaluate": {"heldout": "1/heldout.parquet", "task": task_entry, "output": "1/evaluation.parquet"},
+    }
+
+    def line(stage: str, **changes: object) -> list[str]:
+        argv = []
+        for name, value in {**known[stage], **changes}.items():
+            argv += [f"--{name}", json.dumps(value) if isinstance(value, dict) else str(value)]
+        return argv
+
+    return line
+
+
+@pytest.fixture
+def refused(command: Callable[..., list[str]], spoilt: Path, capfd: pytest.CaptureFixture) -> Callable[..., str]:
+    """What a stage says when it refuses; every file of the cell is as it was."""
+
+    def said(stage: str, **changes: object) -> str:
+        before = {path: path.read_bytes() for path in spoilt.rglob("*") if path.is_file()}
+        capfd.readouterr()
+        status = importlib.import_module(f"rmft.stages.{stage}").main(command(stage, **changes))
+        stderr = capfd.readouterr().err
+        assert status == 1, stderr
+        assert "Traceback" not in stderr
+        after = {path: path.read_bytes() for path in spoilt.rglob("*") if path.is_file()}
+        assert after == before
+        lines = [line for line in stderr.replace("\r", "\n").split("\n") if line.startswith(f"{stage}: ")]
+        assert len(lines) == 1, stderr
+        return lines[0]
+
+    return said
+
+
+def column(name: str, change: Callable[[list], pa.Array]) -> Damage:
+    """Replace a column of a parquet file."""
+
+    def damage(path: Path) -> None:
+        table = pq.read_table(path)
+        place = table.column_names.index(name)
+        changed = change(table[name].to_pylist())
+        pq.write_table(table.set_column(place, name, pa.array(changed, table.schema.field(name).type)), path)
+
+    return damage
+
+
+def retyped(name: str, kind: pa.DataType) -> Damage:
+    def damage(path: Path) -> None:
+        table = pq.read_table(path)
+        place = table.column_names.index(name)
+        pq.write_table(table.set_column(place, name, pa.array([None] * table.num_rows, kind)), path)
+
+    return damage
+
+
+OF_A_TABLE: dict[str, Damage] = {
+    "gone": Path.unlink,
+    "empty": lambda path: path.write_bytes(b""),
+    "half": lambda path: path.write_bytes(path.read_bytes()[: path.stat().st_size // 2]),
+    "its end cut off": lambda path: path.write_bytes(path.read_bytes()[:-20]),
+    "text": lambda path: path.write_text("not a table\n" * 100),
+    "no rows": lambda path: pq.write_table(pq.read_table(path).slice(0, 0), path),
+    "a folder": lambda path: (path.unlink(), path.mkdir()),
+}
+OF_TRAJECTORIES: dict[str, Damage] = {
+    "no actions": lambda path: pq.write_table(pq.read_table(path).drop_columns("actions"), path),
+    "actions of text": retyped("actions", pa.string()),
+    "ragged actions": column("actions", lambda rows: [rows[0][:-1], *rows[1:]]),
+    "actions missing": column("actions", lambda rows: [None, *rows[1:]]),
+    "an action missing": column("actions", lambda rows: [[None, *rows[0][1:]], *rows[1:]]),
+    "an arm that is none": column("actions", lambda rows: [[7, *rows[0][1:]], *rows[1:]]),
+    "a negative arm": column("actions", lambda rows: [[-2, *rows[0][1:]], *rows[1:]]),
+    "rewards not numbers": column("rewards", lambda rows: [[float("nan"), *rows[0][1:]], *rows[1:]]),
+    "fewer rewards": column("rewards", lambda rows: [row[:-1] for row in rows]),
+    "mean rewards missing": column("mean_rewards", lambda rows: [None, *rows[1:]]),
+    "mean rewards of another task": column("mean_rewards", lambda rows: [[means[0][:2]] for means in rows]),
+}
+READERS = [("score", "0/trajectories.parquet"), ("select", "0/trajectories.parquet"), ("evaluate", "1/heldout.parquet")]
+
+
+@pytest.mark.parametrize("damage", OF_A_TABLE)
+@pytest.mark.parametrize(
+    ("program", "name"), [*READERS, ("select", "0/regret.parquet"), ("sft", "0/trajectories.parquet")]
+)
+def test_a_damaged_table_is_named(refused: Callable, spoilt: Path, program: str, name: str, damage: str) -> None:
+    OF_A_TABLE[damage](spoilt / name)
+    assert name in refused(program)
+
+
+@pytest.mark.parametrize("damage", OF_TRAJECTORIES)
+@pytest.mark.parametrize(("program", "name"), READERS)
+def test_damaged_trajectories_are_named(refused: Callable, spoilt: Path, program: str, name: str, damage: str) -> None:
+    OF_TRAJECTORIES[damage](spoilt / name)
+    assert name in refused(program)
+
+
+def replace_text(old: str, new: str) -> Damage:
+    return lambda path: path.write_text(path.read_text().replace(old, new))
+
+
+OF_TEXT: dict[str, Damage] = {
+    "gone": Path.unlink,
+    "empty": lambda path: path.write_text(""),
+    "half": lambda path: path.write_text(path.read_text()[: path.stat().st_size // 2]),
+    "bytes": lambda path: path.write_bytes(b"\x93NUMPY\xff\xfe"),
+    "another thing": lambda path: path.write_text('{"a": 1}\n'),
+    "a list": lambda path: path.write_text("[1]\n"),
+}
+
+
+@pytest.mark.parametrize("damage", OF_TEXT)
+@pytest.mark.parametrize(
+    ("program", "name"),
+    [
+        ("base_policy", "models/tiny/pretrain.json"),
+        ("rollout", "0/policy.json"),
+        ("sft", "0/policy.json"),
+        ("sft", "0/selected.jsonl"),
+    ],
+)
+def test_a_damaged_text_is_named(refused: Callable, spoilt: Path, program: str, name: str, damage: str) -> None:
+    OF_TEXT[damage](spoilt / name)
+    assert name in refused(program)
+
+
+@pytest.mark.parametrize("damage", [*OF_TEXT, "not yaml", "a key too many"])
+def test_a_damaged_context_is_named(refused: Callable, spoilt: Path, wording: dict, damage: str) -> None:
+    more = {
+        "not yaml": lambda path: path.write_text("a: [1,\nb: }"),
+        "a key too many": lambda path: path.write_text(json.dumps(wording | {"colour": "red"})),
+    }
+    (spoilt / "words.yaml").write_text(json.dumps(wording))
+    (OF_TEXT | more)[damage](spoilt / "words.yaml")
+    assert "words.yaml" in refused("rollout", context="words.yaml")
+
+
+@pytest.mark.parametrize(
+    "name", ["model.safetensors", "config.json", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja"]
+)
+@pytest.mark.parametrize("damage", ["gone", "empty", "half"])
+def test_a_damaged_model_is_named(refused: Callable, spoilt: Path, name: str, damage: str) -> None:
+    path = spoilt / "models/tiny" / name
+    if damage == "gone":
+        path.unlink()
+    else:
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2 if damage == "half" else 0])
+    assert "models/tiny" in refused("rollout")
+
+
+def test_weights_of_another_training_are_refused(refused: Callable, spoilt: Path) -> None:
+    shutil.copy(spoilt / "1/model/model.safetensors", spoilt / "models/tiny/model.safetensors")
+    for program in ("base_policy", "rollout", "sft"):
+        assert "models/tiny" in refused(program)
+
+
+def test_regrets_of_other_trajectories_are_refused(refused: Callable, spoilt: Path) -> None:
+    pq.write_table(pq.read_table(spoilt / "0/regret.parquet").slice(1), spoilt / "0/regret.parquet")
+    assert "0/regret.parquet" in refused("select")
+
+
+def test_a_selection_from_other_trajectories_is_refused(refused: Callable, spoilt: Path) -> None:
+    replace_text("train-0-0", "train-9-9")(spoilt / "0/selected.jsonl")
+    assert "0/selected.jsonl" in refused("sft")
+
+
+def test_nothing_eligible_is_refused(refused: Callable, spoilt: Path) -> None:
+    column("eligible", lambda rows: [False] * len(rows))(spoilt / "0/regret.parquet")
+    assert "0/regret.parquet: no trajectory is eligible" in refused("select")
+
+
+@pytest.mark.parametrize(
+    ("program", "flag", "value", "said"),
+    [
+        ("rollout", "task", "{", "--task"),
+        ("rollout", "task", {"name": "t"}, "means"),
+        ("rollout", "task", {}, "name"),
+        ("score", "task", {"name": "t", "colour": 1}, "t"),
+        ("rollout", "sampling", {"temperature": 1.0}, "max_new_tokens"),
+        ("rollout", "sampling", "{", "--sampling"),
+        ("select", "method", {"name": "m", "score": "luck", "k": 2}, "score"),
+        ("select", "method", {"name": "m", "score": "regret"}, "k"),
+        ("sft", "model", {}, "sft"),
+        ("sft", "model", "{", "--model"),
+        ("base_policy", "model", {}, "kind"),
+    ],
+)
+def test_an_argument_that_cannot_be_is_named(
+    refused: Callable, program: str, flag: str, value: object, said: str
+) -> None:
+    assert said in refused(program, **{flag: value})
+
+
+def test_trajectories_of_another_task_are_refused(refused: Callable, task_entry: dict) -> None:
+    """As many arms or not: a regret under another task's prior would be wrong in silence."""
+    for changes in ({"arms": 5}, {"means": {"kind": "uniform", "low": 0.2, "high": 0.3}}):
+        for program in ("score", "evaluate"):
+            assert "task" in refused(program, task=task_entry | changes)
+
+
+@pytest.mark.parametrize("program", ["score", "evaluate", "base_policy"])
+def test_as_programs_they_end_with_status_1_and_one_line(
+    spoilt: Path, program: str, command: Callable[..., list[str]], stage_process: Callable
+) -> None:
+    for name in ("0/trajectories.parquet", "1/heldout.parquet", "models/tiny/pretrain.json"):
+        (spoilt / name).write_bytes(b"damaged")
+    argv = command(program)
+    flags = {
+        flag.removeprefix("--").replace("-", "_"): value for flag, value in zip(argv[::2], argv[1::2], strict=True)
+    }
+    process = stage_process(program, spoilt, **flags)
+    stdout, stderr = process.communicate(timeout=60)
+    assert (process.returncode, stdout) == (1, "")
+    assert len(stderr.splitlines()) == 1
+    assert stderr.startswith(f"{program}: ")

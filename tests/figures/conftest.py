@@ -1,0 +1,33 @@
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from rmft.stages import tables as stage
+
+sys.path.insert(0, str(Path(__file__).parent))
+import synthetic
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Tables of a made-up experiment."""
+    results = synthetic.write_results(tmp_path_factory.mktemp("figures"), 24, 6, 6, iterations=2)
+    chosen = json.dumps(synthetic.selection(iterations=2))
+    out = results / "tables"
+    assert stage.main(["--results", str(results), "--selection", chosen, "--output", str(out)]) == 0
+    return out
+
+
+@pytest.fixture(scope="session")
+def drawn(folder: Path) -> Path:
+    """Every figure, drawn once."""
+    from rmft.figures import FIGURES
+    from rmft.stages import draw
+
+    out = folder.parent / "figures"
+    for name in FIGURES:
+        files = [str(out / f"{name}.{kind}") for kind in ("pdf", "png")]
+        assert draw.main(["--figure", name, "--tables", str(folder), "--output", *files]) == 0
+    return out

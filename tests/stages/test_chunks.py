@@ -1,0 +1,93 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from rmft.stages import files
+from rmft.stages.chunks import in_chunks
+
+SCHEMA = pa.schema({"n": pa.int64()})
+PIECES = [range(0, 4), range(4, 8), range(8, 9)]
+
+
+class Worker:
+    """Makes pieces, remembers which, and dies before its ``dies``-th."""
+
+    def __init__(self, dies: int = 99) -> None:
+        self.made: list[int] = []
+        self.dies = dies
+
+    def __call__(self, piece: range) -> pa.Table:
+        if len(self.made) == self.dies:
+            raise KeyboardInterrupt
+        self.made.append(piece.start)
+        return pa.table({"n": list(piece)}, schema=SCHEMA)
+
+
+@pytest.fixture
+def output(tmp_path: Path) -> Path:
+    return tmp_path / "out.parquet"
+
+
+@pytest.fixture
+def work(output: Path) -> Callable[..., Worker]:
+    def run(identity: str = "settings", dies: int = 99) -> Worker:
+        worker = Worker(dies)
+        try:
+            in_chunks(output, PIECES, worker, schema=SCHEMA, identity=[identity], unit="n")
+        except KeyboardInterrupt:
+            assert dies < 99
+        return worker
+
+    return run
+
+
+def numbers(path: Path) -> list[int]:
+    return files.read_table(path, SCHEMA)["n"].to_pylist()
+
+
+def test_pieces_are_written_in_order_and_nothing_else_stays(work: Callable, output: Path) -> None:
+    assert work().made == [0, 4, 8]
+    assert numbers(output) == list(range(9))
+    assert [path.name for path in output.parent.iterdir()] == ["out.parquet"]
+
+
+@pytest.mark.parametrize("dies", [0, 1, 2])
+def test_who_died_goes_on_where_it_was(work: Callable, output: Path, dies: int) -> None:
+    whole = output.with_name("whole.parquet")
+    in_chunks(whole, PIECES, Worker(), schema=SCHEMA, identity=["settings"], unit="n")
+    assert len(work(dies=dies).made) == dies
+    assert not output.exists()
+    assert work().made == [0, 4, 8][dies:]
+    assert output.read_bytes() == whole.read_bytes()
+    assert sorted(path.name for path in output.parent.iterdir()) == ["out.parquet", "whole.parquet"]
+
+
+def test_work_begun_with_other_settings_is_not_taken_up(work: Callable, output: Path) -> None:
+    work("these", dies=2)
+    assert work("those").made == [0, 4, 8]
+    assert [path.name for path in output.parent.iterdir()] == ["out.parquet"]
+
+
+def test_what_a_dead_writer_left_is_no_chunk(work: Callable, output: Path) -> None:
+    work(dies=1)
+    (scratch,) = output.with_name(".out.parquet.chunks").iterdir()
+    (scratch / ".000004-000008.parquet.123.tmp").write_bytes(b"half")
+    assert work().made == [4, 8]
+    assert numbers(output) == list(range(9))
+    assert [path.name for path in output.parent.iterdir()] == ["out.parquet"]
+
+
+@pytest.mark.parametrize("content", [b"", b"PAR1 half a file"])
+def test_a_damaged_chunk_is_named_and_nothing_is_overwritten(work: Callable, output: Path, content: bytes) -> None:
+    output.write_bytes(b"as before")
+    work(dies=2)
+    (scratch,) = output.with_name(".out.parquet.chunks").iterdir()
+    (scratch / "000000-000004.parquet").write_bytes(content)
+    with pytest.raises(ValueError, match="000000-000004"):
+        work()
+    assert output.read_bytes() == b"as before"
+    (scratch / "000000-000004.parquet").unlink()
+    assert work().made == [0]
+    assert numbers(output) == list(range(9))

@@ -1,0 +1,195 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+from rmft.core.seeding import generator
+from rmft.core.statistics import hierarchical_interval
+from rmft.stages import tables
+from rmft.stages.draw import read_table
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "figures"))
+import synthetic
+
+N = 2
+
+
+def run(results: Path, out: Path) -> int:
+    chosen = json.dumps(synthetic.selection(iterations=N))
+    return tables.main(["--results", str(results), "--selection", chosen, "--output", str(out)])
+
+
+def cells(results: Path) -> Path:
+    return results / "cells" / "tiny" / "mab-gaussian"
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    return synthetic.write_results(tmp_path, 12, 4, 5, iterations=N)
+
+
+@pytest.fixture
+def flat(results: Path) -> Path:
+    """Results whose regrets are known: seed + 4 - iteration, in every episode; a curve that grows by 1 a step."""
+    for path in cells(results).rglob("evaluation.parquet"):
+        seed, iteration = int(path.parts[-3][4:]), int(path.parts[-2][4:])
+        rows = pd.read_parquet(path).assign(regret=float(seed + 4 - iteration), suff_fail=False)
+        rows["curve"] = [np.arange(1.0, 21.0)] * len(rows)
+        synthetic._keep(path, rows)
+    return results
+
+
+def test_summary_of_known_regrets(flat: Path, tmp_path: Path) -> None:
+    assert run(flat, tmp_path / "out") == 0
+    table = read_table(tmp_path / "out", "summary")
+    own = table[table["kind"] == "policy"].set_index(["method", "seed", "iteration"])
+    assert len(own) == 3 * 3 * (N + 1)
+    for method in synthetic.METHODS:
+        for seed in (0, 1):
+            for iteration in range(N + 1):
+                row = own.loc[(method, str(seed), iteration)]
+                expected = seed + 4 - iteration
+                assert row["regret"] == row["regret_low"] == row["regret_high"] == pytest.approx(expected)
+                assert row["change"] == pytest.approx(-iteration) and row["suff_fail"] == 0
+        pooled = own.loc[(method, "all", 1)]
+        assert pooled["regret"] == pytest.approx(3.5) and pooled["seeds"] == 2
+        assert (pooled["regret_low"], pooled["regret_high"]) == pytest.approx((3, 4))  # whole seeds are drawn again
+        assert pooled["change_low"] == pooled["change_high"] == pytest.approx(-1)
+    rivals = table[table["kind"] == "baseline"]
+    assert list(rivals["method"]) == list(synthetic.BASELINES) and rivals["change"].isna().all()
+
+
+def test_curves_of_known_growth(flat: Path, tmp_path: Path) -> None:
+    assert run(flat, tmp_path / "out") == 0
+    table = read_table(tmp_path / "out", "curves")
+    line = table[(table["method"] == "rmft") & (table["seed"] == "all") & (table["iteration"] == N)]
+    assert line["step"].tolist() == list(range(1, 21))
+    for column in ("regret", "low", "high"):
+        np.testing.assert_allclose(line[column], np.arange(1, 21))
+
+
+def test_iteration_0_of_every_method_is_the_base_policy(results: Path, tmp_path: Path) -> None:
+    assert run(results, tmp_path / "out") == 0
+    for name in ("evaluation", "summary", "curves"):
+        table = read_table(tmp_path / "out", name)
+        start = table[(table["kind"] == "policy") & (table["iteration"] == 0)].drop(columns=["label"], errors="ignore")
+        first = start[start["method"] == "rmft"].drop(columns="method").reset_index(drop=True)
+        for method in ("rmft-information", "random-k"):
+            same = start[start["method"] == method].drop(columns="method").reset_index(drop=True)
+            pd.testing.assert_frame_equal(first, same)
+    assert len(read_table(tmp_path / "out", "evaluation")) == 12 * (3 * 2 * (N + 1) + len(synthetic.BASELINES))
+
+
+def test_selected_and_lucky(results: Path, tmp_path: Path) -> None:
+    assert run(results, tmp_path / "out") == 0
+    at = cells(results) / "rmft" / "seed1" / "iter1"
+    kept = {json.loads(line)["trajectory_id"] for line in (at / "selected.jsonl").read_text().splitlines()}
+    every = pd.read_parquet(at / "regret.parquet").set_index("trajectory_id")
+    table = read_table(tmp_path / "out", "selected_regret")
+    here = table[(table["method"] == "rmft") & (table["seed"] == "1") & (table["iteration"] == 1)]
+    assert len(here) == 20 and set(here.loc[here["selected"] == 1, "trajectory_id"]) == kept and len(kept) == 8
+    row = read_table(tmp_path / "out", "selection").set_index(["method", "seed", "iteration"]).loc[("rmft", "1", 1)]
+    assert row["lucky_all"] == pytest.approx(every["lucky"].mean())
+    assert row["lucky_selected"] == pytest.approx(every.loc[sorted(kept), "lucky"].mean())
+    assert row["regret_selected"] == pytest.approx(every.loc[sorted(kept), "regret"].mean())
+    assert row["lucky_selected_low"] <= row["lucky_selected"] <= row["lucky_selected_high"]
+    assert row["label"] == "rmft (k=2, oracle regret)"
+
+
+def test_calibration_stands_beside_the_published(results: Path, tmp_path: Path) -> None:
+    assert run(results, tmp_path / "out") == 0
+    table = read_table(tmp_path / "out", "calibration").set_index(["baseline", "statistic"])
+    assert table.loc[("thompson-bernoulli", "suff_fail"), "published"] == 0.01
+    assert table.loc[("ucb", "greedy_frac"), "published"] == 0.76
+    assert table.loc[("random", "regret"), "published"] == 16
+    assert np.isnan(table.loc[("random", "min_frac"), "published"])
+    assert table.loc[("greedy", "median_reward"), "target"] == 0 and table.loc[("greedy", "regret"), "target"] == 1
+    file = results / "baselines" / "mab-bernoulli-hard" / "ucb.parquet"
+    rows = pd.read_parquet(file)
+    assert table.loc[("ucb", "regret"), "ours"] == pytest.approx(rows["regret"].mean())
+    assert table.loc[("ucb", "median_reward"), "ours"] == pytest.approx((rows["reward"].median() - 0.4) / 0.2)
+    assert (table["low"] <= table["ours"]).all() and (table["ours"] <= table["high"]).all()
+
+
+def test_published_values_belong_to_one_instance() -> None:
+    greedy = {"policy": "greedy"}
+    assert tables.known_value(synthetic.HARD, greedy, "suff_fail") == 0.48
+    assert np.isnan(tables.known_value({**synthetic.HARD, "horizon": 50}, greedy, "suff_fail"))
+    assert np.isnan(tables.known_value(synthetic.SOFT, greedy, "suff_fail"))
+    half = {"policy": "ucb", "constant": 0.5, "growth": "none"}
+    assert np.isnan(tables.known_value(synthetic.HARD, half, "regret"))
+
+
+def test_reading_and_losses(results: Path, tmp_path: Path) -> None:
+    assert run(results, tmp_path / "out") == 0
+    reading = read_table(tmp_path / "out", "reading")
+    assert set(reading["model"]) == {"tiny"} and len(reading) == 10
+    losses = read_table(tmp_path / "out", "learning_curves")
+    assert len(losses[losses["stage"] == "pretrain"]) == 59
+    assert len(losses[losses["stage"] == "sft"]) == 3 * 2 * N * 4 * 2
+    low, high = tables._wilson(pd.Series([0.5]), pd.Series([100]))
+    assert (low[0], high[0]) == pytest.approx((0.4038, 0.5962), abs=1e-4)  # Wilson (1927)
+
+
+def test_intervals_agree_with_those_of_the_core() -> None:
+    rng = np.random.default_rng(3)
+    groups = [rng.normal(m, 1, (200, 2)) for m in (0.0, 0.3, 1.0)]
+    mine = tables.bounds(groups, rng=generator("a"), resamples=4000)
+    for column, found in enumerate(mine):
+        theirs = hierarchical_interval([g[:, column] for g in groups], rng=generator("b"), resamples=4000)
+        np.testing.assert_allclose(found, theirs, atol=0.04)
+
+
+def test_the_same_results_give_the_same_bytes(results: Path, tmp_path: Path) -> None:
+    assert run(results, tmp_path / "a") == 0 and run(results, tmp_path / "b") == 0
+    names = sorted(path.name for path in (tmp_path / "a").iterdir())
+    assert len(names) == 10 and all(
+        (tmp_path / "a" / n).read_bytes() == (tmp_path / "b" / n).read_bytes() for n in names
+    )
+
+
+BROKEN = {
+    "cells/tiny/mab-gaussian/rmft/seed1/iter2/evaluation.parquet": "half a file",
+    "cells/tiny/mab-gaussian/base/seed0/iter0/regret.parquet": "half a file",
+    "cells/tiny/mab-gaussian/random-k/seed0/iter1/selected.jsonl": '{"no": 1}\n',
+    "cells/tiny/mab-gaussian/random-k/seed0/iter1/selection.json": "{",
+    "cells/tiny/mab-gaussian/rmft/seed0/iter1/sft.json": "{}",
+    "baselines/mab-bernoulli-hard/ucb.parquet": "half a file",
+    "models/tiny/reading.csv": "a,b\n1,2\n",
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_broken_file_is_one_line(name: str, results: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    (results / name).write_text(BROKEN[name])
+    assert run(results, tmp_path / "out") == 1
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and error.startswith(f"tables: {results / name}: ") and "delete it" in error
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("name", [name for name in BROKEN if not name.startswith("models")])
+def test_a_missing_file_is_one_line(name: str, results: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    (results / name).unlink()
+    assert run(results, tmp_path / "out") == 1
+    assert (
+        capsys.readouterr().err == f"tables: {results / name}: is missing; make it with: snakemake {results / name}\n"
+    )
+
+
+def test_a_column_that_lacks_is_named(results: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    path = results / "baselines" / "mab-gaussian" / "greedy.parquet"
+    pq.write_table(pq.read_table(path).drop_columns("lucky"), path)
+    assert run(results, tmp_path / "out") == 1
+    assert f"{path}: column lucky is missing" in capsys.readouterr().err
+
+
+def test_no_torch_is_imported() -> None:
+    code = "import sys, rmft.stages.tables, rmft.stages.report, rmft.stages.summary; sys.exit('torch' in sys.modules)"
+    package = Path(tables.__file__).parents[2]
+    assert subprocess.run([sys.executable, "-c", code], env={"PYTHONPATH": str(package)}).returncode == 0

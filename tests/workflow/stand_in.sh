@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# Stands in for the stages' interpreter: makes the files that a stage would make, without content.
+set -euo pipefail
+stage=${2##*.}
+shift 2
+make() { mkdir -p "$(dirname "$1")" && echo "$stage" >"$1"; }
+while (($#)); do
+	case $1 in
+	--output | --summary) while (($# > 1)) && [[ $2 != --* ]]; do
+		made=$2
+		[[ $stage == tables ]] || make "$made"
+		shift
+	done ;;
+	esac
+	shift
+done
+case $stage in
+pretrain) for name in model.safetensors reading.csv; do make "$(dirname "$made")/$name"; done ;;
+sft) make "$(dirname "$made")/sft.json" ;;
+tables)
+	for name in evaluation curves summary selection selected_regret calibration reading learning_curves cells; do
+		make "$made/$name.csv"
+	done
+	make "$made/experiment.json"
+	;;
+esac

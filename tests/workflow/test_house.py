@@ -1,0 +1,168 @@
+"""The house rules that a machine can keep (design.md section 6)."""
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from rmft.stages.check_config import lay_over
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "workflow/rmft"
+RULE_FILES = sorted(ROOT.glob("workflow/rules/*.smk"))
+RULE = re.compile(r"^rule (\w+):\n((?:(?:    .*)?\n)*)", re.MULTILINE)
+RULES = {name: body for path in RULE_FILES for name, body in RULE.findall(path.read_text())}
+STAGED = {name: body for name, body in RULES.items() if "shell:" in body}
+
+
+def run(*command: str) -> subprocess.CompletedProcess:
+    return subprocess.run([sys.executable, *command], cwd=ROOT, capture_output=True, text=True, timeout=120)
+
+
+def imports(path: Path) -> set[str]:
+    """Dotted names that a file imports anywhere."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def test_the_snakefile_is_short():
+    assert len((ROOT / "Snakefile").read_text().splitlines()) <= 60
+
+
+def test_core_is_numpy_and_the_standard_library():
+    allowed = sys.stdlib_module_names | {"numpy"}
+    for path in (PACKAGE / "core").glob("*.py"):
+        for name in imports(path):
+            assert name.startswith("rmft.core.") or name.split(".")[0] in allowed, f"{path.name} imports {name}"
+
+
+@pytest.mark.parametrize(
+    ("folder", "may"),
+    [
+        ("core", ("rmft.core.",)),
+        ("models", ("rmft.core.", "rmft.models.")),
+        ("figures", ("rmft.core.statistics", "rmft.figures.")),
+        ("stages", ("rmft.",)),
+    ],
+)
+def test_imports_point_one_way(folder, may):
+    for path in (PACKAGE / folder).glob("*.py"):
+        for name in imports(path):
+            package = f"{name}."
+            assert not name.startswith("rmft") or package.startswith(may), f"{path.name} imports {name}"
+
+
+def test_what_the_snakefile_imports_is_light():
+    code = "import sys, rmft.stages.check_config, rmft.stages.fingerprint, rmft.figures; print(*sys.modules)"
+    loaded = set(run("-c", f"import sys; sys.path.insert(0, 'workflow'); {code}").stdout.split())
+    assert "rmft.stages.fingerprint" in loaded
+    assert not loaded & {"numpy", "pandas", "torch", "transformers", "matplotlib", "jsonschema", "pyarrow"}
+
+
+@pytest.mark.parametrize("name", sorted(STAGED))
+def test_a_rule_can_be_reasoned_with_on_its_own(name):
+    body = STAGED[name]
+    assert re.match(r'    """[A-Z].*"""\n', body)
+    for section in ("output", "params", "log", "benchmark"):
+        assert f"    {section}:\n" in body
+    assert "        code=" in body
+    assert not re.search(r"lambda|\brun:|\bscript:|checkpoint|retries", body)
+    shell = body[body.index("    shell:") :].splitlines()[1:]
+    commands = [line.strip() for line in shell if line.strip()]
+    assert all(line.startswith('"') and line.endswith('"') for line in commands)
+    assert all(line.count("--") <= 1 for line in commands)
+
+
+@pytest.mark.parametrize("name", sorted(STAGED))
+def test_the_stage_knows_every_flag_that_its_rule_gives(name):
+    stage = re.search(r"rmft\.stages\.(\w+)", STAGED[name])[1]
+    text = (PACKAGE / f"stages/{stage}.py").read_text()
+    flags = re.findall(r'^ +"(--[a-z-]+)', STAGED[name], re.MULTILINE)
+    assert flags
+    assert [flag for flag in flags if f'"{flag}"' not in text] == []
+
+
+def test_no_rule_names_a_machine():
+    for path in RULE_FILES:
+        assert not re.search(r"slurm|partition|/home|/scratch|http", path.read_text()), path
+
+
+def test_public_names_have_docstrings_and_types():
+    done = run("-m", "ruff", "check", "--select", "D1,ANN", "--ignore", "D102,D105,D107", "workflow/rmft")
+    assert done.returncode == 0, done.stdout
+
+
+def test_the_rules_are_formatted():
+    done = run("-m", "snakefmt", "--check", "Snakefile", "workflow/rules")
+    assert done.returncode == 0, done.stderr
+
+
+def test_snakemake_lint_has_nothing_but_the_environment_to_say(finished):
+    """One environment serves all rules: the interpreter is a global, and no rule names a container."""
+    said = re.findall(
+        r"^    \* (.*):$", finished.snakemake("--lint", "--configfile", "small.yaml").stderr, re.MULTILINE
+    )
+    assert set(said) == {
+        "Specify a conda environment or container for each rule.",
+        "Shell command directly uses variable PYTHON from outside of the rule",
+    }
+
+
+def grid(*files: str) -> dict[str, int]:
+    """Jobs per rule that the selection of some config files comes to."""
+    config: dict = {}
+    for name in files:
+        config = lay_over(config, yaml.safe_load((ROOT / name).read_text()))
+    run, n = config["run"], config["run"]["iterations"]
+    runs = len(run["models"]) * len(run["tasks"]) * len(run["seeds"])
+    methods = len(run["methods"])
+    played, trained = runs * (1 + methods * (n - 1)), runs * methods * n
+    calibrated = len(run["calibration_tasks"]) * len(run["calibration_baselines"])
+    return {
+        "pretrain": len(run["models"]),
+        "base_policy": runs,
+        "rollout": played,
+        "score": played,
+        "select": trained,
+        "sft": trained,
+        "rollout_heldout": runs + trained,
+        "evaluate": runs + trained,
+        "baseline": len(run["tasks"]) * len(run["baselines"]) + calibrated,
+        "tables": 1,
+        "draw": 7,
+        "report": 1,
+        "all": 1,
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "files"),
+    [
+        ([], ["config.yaml", "config.laptop.yaml"]),
+        (["--profile", "slurm", "--executor", "dryrun"], ["config.yaml"]),
+    ],
+    ids=["laptop", "cluster"],
+)
+def test_each_door_runs_its_own_grid(copied, arguments, files):
+    done = copied.snakemake("--dry-run", "--quiet", "rules", *arguments)
+    counts = {name: int(count) for name, count in re.findall(r"^(\w+) +(\d+)$", done.stdout, re.MULTILINE)}
+    expected = grid(*files)
+    assert counts == {**expected, "total": sum(expected.values())}
+
+
+def test_pins_are_exact_and_complete():
+    for name in ("laptop.in", "laptop.txt"):
+        lines = [line for line in (ROOT / "envs" / name).read_text().splitlines() if not line.startswith("#")]
+        assert lines
+        assert [line for line in lines if not re.fullmatch(r"[A-Za-z0-9_.-]+==[0-9][0-9A-Za-z.]*", line)] == []
+    pinned = set((ROOT / "envs/laptop.txt").read_text().splitlines())
+    assert set((ROOT / "envs/laptop.in").read_text().splitlines()[1:]) <= pinned

@@ -1,0 +1,147 @@
+"""What runs again after a change, and what does not (design.md section 4)."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+CELLS = "results/cells/tiny/mab-gaussian"
+BASE = f"{CELLS}/base/seed0/iter0"
+END = ("results/tables/", "results/figures/", "results/report.html", "all")
+
+
+def before_the_end(jobs: dict[str, str]) -> set[str]:
+    """Outputs that are no table, figure or report: those follow whatever changes."""
+    return {output for output in jobs if not output.startswith(END)}
+
+
+def test_a_finished_run_has_nothing_to_do(finished):
+    assert finished.would_run() == {}
+
+
+def test_a_touch_a_comment_a_docstring_rerun_nothing(tree):
+    for path in [*tree.folder.joinpath("workflow").rglob("*"), *tree.folder.glob("config*"), tree.folder / "Snakefile"]:
+        os.utime(path)
+    for path in tree.folder.joinpath("workflow/rmft").rglob("*.py"):
+        text = path.read_text()
+        assert text.startswith('"""'), f"{path} has no docstring"
+        path.write_text('# A comment.\n"""Other words. ' + text[3:] + "\n# The end.\n")
+    for path in [
+        *tree.folder.glob("workflow/scenarios/*.yaml"),
+        *tree.folder.glob("config*"),
+        tree.folder / "Snakefile",
+    ]:
+        path.write_text(path.read_text() + "\n# A comment.\n")
+    assert tree.would_run() == {}
+
+
+def test_an_edited_regret_reruns_score_and_what_follows_but_no_base_rollout(tree):
+    path = tree.folder / "workflow/rmft/core/regret.py"
+    path.write_text(path.read_text() + "\nCHANGED = 1\n")
+    jobs = tree.would_run()
+    assert f"{BASE}/regret.parquet" in jobs
+    assert f"{CELLS}/rmft/seed0/iter1/policy.json" in jobs
+    assert f"{BASE}/trajectories.parquet" not in jobs
+    assert f"{BASE}/heldout.parquet" not in jobs
+    assert "pretrain" not in jobs.values()
+
+
+def test_an_edited_figure_redraws_itself_alone(tree):
+    path = tree.folder / "workflow/rmft/figures/reading.py"
+    path.write_text(path.read_text() + "\nCHANGED = 1\n")
+    assert set(tree.would_run()) - {"all"} == {"results/figures/reading.pdf", "results/report.html"}
+
+
+def test_an_edited_wording_reruns_what_reads_it(tree):
+    tree.edit("workflow/scenarios/buttons.yaml", "Press one of the buttons", "Choose one of the buttons")
+    rules = set(tree.would_run().values())
+    assert {"pretrain", "rollout", "rollout_heldout"} <= rules
+    assert "baseline" not in rules
+
+
+def test_a_new_task_adds_its_own_cells_only(tree):
+    short = {
+        "environment": "mab",
+        "arms": 2,
+        "horizon": 5,
+        "means": {"kind": "gap", "gap": 0.5},
+        "rewards": {"kind": "bernoulli"},
+        "context": "buttons",
+    }
+    tree.lay_over(
+        tasks={"mab-short": short}, run={"seeds": [0], "iterations": 2, "tasks": ["mab-gaussian", "mab-short"]}
+    )
+    new = before_the_end(tree.would_run())
+    assert f"{CELLS.replace('gaussian', 'short')}/rmft/seed0/iter2/evaluation.parquet" in new
+    assert {output for output in new if "/mab-short/" not in output} == set()
+
+
+def test_a_new_method_adds_its_own_cells_only(tree):
+    methods = ["rmft", "rmft-information", "random-k", "rmft-one"]
+    tree.lay_over(methods={"rmft-one": {"score": "regret", "k": 1}}, run={"methods": methods})
+    new = before_the_end(tree.would_run())
+    assert len(new) == 10
+    assert {output for output in new if "/rmft-one/" not in output} == set()
+
+
+def test_more_iterations_and_seeds_rerun_nothing_old(tree):
+    tree.lay_over(run={"iterations": 3, "seeds": [0, 1]})
+    new = before_the_end(tree.would_run())
+    assert f"{CELLS}/rmft/seed0/iter3/policy.json" in new
+    assert [output for output in new if (tree.folder / output).exists()] == []
+
+
+def test_another_k_reruns_that_method_from_its_selection_on(tree):
+    tree.lay_over(methods={"rmft": {"score": "regret", "k": 3}})
+    again = before_the_end(tree.would_run())
+    assert f"{CELLS}/rmft/seed0/iter0/selected.jsonl" in again
+    assert {output for output in again if "/rmft/" not in output} == set()
+
+
+def test_the_model_is_not_pretrained_again_for_another_fine_tuning(tree):
+    tree.edit("config.yaml", "epochs: 4", "epochs: 5")
+    rules = set(tree.would_run().values())
+    assert "sft" in rules
+    assert "pretrain" not in rules
+
+
+@pytest.mark.parametrize(
+    ("deleted", "also", "untouched"),
+    [
+        (f"{BASE}/trajectories.parquet", f"{BASE}/regret.parquet", f"{BASE}/heldout.parquet"),
+        (
+            f"{CELLS}/rmft/seed0/iter1",
+            f"{CELLS}/rmft/seed0/iter2/policy.json",
+            f"{CELLS}/rmft/seed0/iter0/selected.jsonl",
+        ),
+        (f"{CELLS}/rmft/seed0/iter2/evaluation.parquet", "results/tables/evaluation.csv", f"{BASE}/regret.parquet"),
+    ],
+)
+def test_what_is_deleted_is_made_again_with_what_depends_on_it(tree, deleted, also, untouched):
+    path: Path = tree.folder / deleted
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
+    again = tree.would_run()
+    assert any(output.startswith(deleted) for output in again)
+    assert also in again
+    assert untouched not in again
+    assert not any("/random-k/" in output for output in again) or deleted.startswith(BASE)
+
+
+def test_forcerun_reruns_the_rule_and_what_depends_on_it(finished):
+    rules = finished.would_run("--forcerun", "select").values()
+    assert {"select", "sft", "tables", "draw", "report"} <= set(rules)
+    assert not {"pretrain", "base_policy", "baseline"} & set(rules)
+
+
+def test_a_single_target_by_name(finished):
+    target = "results/baselines/mab-gaussian/ucb.parquet"
+    assert finished.would_run("--forcerun", target, "--", target) == {target: "baseline"}
+
+
+def test_figures_are_drawn_from_tables_alone(tree):
+    shutil.rmtree(tree.folder / "results/cells")
+    shutil.rmtree(tree.folder / "results/figures")
+    shutil.rmtree(tree.folder / ".snakemake")
+    rules = tree.would_run("--allowed-rules", "draw", "figures", "--", "figures").values()
+    assert set(rules) == {"draw", "figures"}

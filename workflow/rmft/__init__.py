@@ -1,0 +1,1 @@
+"""Iterative Regret-Minimization Fine-Tuning (arXiv 2511.04393) as a reproducible pipeline."""

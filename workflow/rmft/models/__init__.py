@@ -1,0 +1,1 @@
+"""Language models: pretraining, rollout engines, fine-tuning. May import core and torch."""

@@ -1,0 +1,96 @@
+"""Supervised fine-tuning on selected trajectories: plain cross-entropy on the tokens that the model sampled itself."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import torch
+from transformers import PreTrainedModel
+
+from rmft.models.policy import Policy, load, load_tokenizer
+
+
+def batches(lengths: np.ndarray, size: int, *, rng: np.random.Generator) -> list[np.ndarray]:
+    """Indices in batches of like length, in random order: neighbours in length share a batch, so little is padding."""
+    order = np.lexsort((rng.random(len(lengths)), lengths))
+    groups = [order[i : i + size] for i in range(0, len(order), size)]
+    return [groups[i] for i in rng.permutation(len(groups))]
+
+
+def collate(rows: list[tuple[list[int], list[int]]]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Token ids and loss masks (each B x L, zeros on the right) of (ids, mask) rows: one row per trajectory."""
+    ids, masks = ([torch.tensor(row[i]) for row in rows] for i in (0, 1))
+    pad = torch.nn.utils.rnn.pad_sequence
+    return pad(ids, batch_first=True), pad(masks, batch_first=True).bool()
+
+
+def loss_of(model: PreTrainedModel, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """Summed cross-entropy of the masked tokens given all before them; logits of those positions only."""
+    backbone, head = (
+        model.get_base_model() if hasattr(model, "get_base_model") else model,
+        model.get_output_embeddings(),
+    )
+    hidden = backbone.model(input_ids=ids[:, :-1]).last_hidden_state
+    keep = mask[:, 1:]
+    return torch.nn.functional.cross_entropy(head(hidden[keep]), ids[:, 1:][keep], reduction="sum")
+
+
+def _validate(model: PreTrainedModel, rows: list, size: int) -> float | None:
+    if not rows:
+        return None
+    model.eval()
+    with torch.inference_mode():
+        loss = sum(loss_of(model, *collate(rows[i : i + size])).item() for i in range(0, len(rows), size))
+    model.train()
+    return loss / max(1, sum(sum(mask[1:]) for _, mask in rows))
+
+
+def finetune(
+    policy: Policy,
+    train: list[tuple[list[int], list[int]]],
+    validation: list[tuple[list[int], list[int]]],
+    settings: dict,
+    *,
+    folder: Path,
+    seed: int,
+) -> list[dict]:
+    """Train on (token ids, loss mask) rows and save to ``folder``. Returns the learning curve, one point per epoch.
+
+    settings: adapter (lora | none), rank, alpha, epochs, batch (trajectories), learning_rate (warm-up, then cosine).
+    A LoRA goes on training the parent's adapter; without one all weights are trained.
+    """
+    if not train:
+        raise ValueError("no trajectory to train on; select more of them")
+    torch.manual_seed(seed)
+    rng = np.random.default_rng(seed)
+    model = load(policy, trainable_adapter=settings if settings["adapter"] == "lora" else None).train()
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    optimizer = torch.optim.AdamW(parameters, lr=settings["learning_rate"], betas=(0.9, 0.98), weight_decay=0.0)
+    size, lengths = settings["batch"], np.array([len(ids) for ids, _ in train])
+    steps = settings["epochs"] * -(-len(train) // size)
+    factor = lambda step: min(1, (step + 1) / (0.05 * steps)) * 0.5 * (1 + math.cos(math.pi * step / steps))  # noqa: E731
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
+    curve = [{"epoch": 0, "train_loss": None, "validation_loss": _validate(model, validation, size)}]
+    for epoch in range(1, settings["epochs"] + 1):
+        total, tokens = 0.0, 0
+        for batch in batches(lengths, size, rng=rng):
+            ids, mask = collate([train[i] for i in batch])
+            count = int(mask[:, 1:].sum())
+            loss = loss_of(model, ids, mask) / count
+            optimizer.zero_grad()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(parameters, 1.0)
+            optimizer.step()
+            schedule.step()
+            total, tokens = total + loss.item() * count, tokens + count
+        curve.append(
+            {"epoch": epoch, "train_loss": total / tokens, "validation_loss": _validate(model, validation, size)}
+        )
+        held_out = curve[-1]["validation_loss"]
+        print(f"sft: epoch {epoch}/{settings['epochs']}, loss {total / tokens:.4f}, held out {held_out}", flush=True)
+    if not math.isfinite(total):
+        raise ValueError("sft: the training loss is not finite; lower learning_rate")
+    model.save_pretrained(folder)
+    if not hasattr(model, "peft_config"):
+        load_tokenizer(policy).save_pretrained(folder)
+    return curve

@@ -1,0 +1,94 @@
+"""policy.json: what plays in a cell, small and complete, with the digest of the weights it stands for."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Policy:
+    """``model``: a Hugging Face folder (or a hub id, with its revision). ``adapter``: a PEFT folder on top of it, or None.
+
+    ``digest``: sha256 over the safetensors of the last thing that was trained (adapter or model); "" for a hub id.
+    """
+
+    kind: str
+    model: str
+    revision: str | None
+    adapter: str | None
+    digest: str
+    parent: str | None
+    iteration: int
+    made_by: dict
+    format: int = FORMAT
+
+    def to_json(self) -> str:
+        """The text of policy.json."""
+        return json.dumps(asdict(self), indent=1) + "\n"
+
+
+def read_policy(path: Path) -> Policy:
+    """Read policy.json and check that the weights are the ones it names. Raises ValueError with the file and the mend."""
+    try:
+        policy = Policy(**json.loads(path.read_text()))
+    except (OSError, TypeError, ValueError) as error:
+        raise ValueError(f"{path}: not a policy ({error}); delete it to have it made again") from None
+    if policy.format != FORMAT:
+        raise ValueError(
+            f"{path}: format {policy.format}, this program reads {FORMAT}; delete it to have it made again"
+        )
+    if policy.digest and weights_digest(Path(policy.adapter or policy.model)) != policy.digest:
+        raise ValueError(
+            f"{path}: the weights in {policy.adapter or policy.model} are not the ones it names; delete both"
+        )
+    return policy
+
+
+def weights_digest(folder: Path) -> str:
+    """sha256 over a folder's safetensors files, in the order of their names. Raises ValueError where there is none."""
+    files = sorted(folder.glob("*.safetensors"))
+    if not files:
+        raise ValueError(f"{folder}: no safetensors file; run the stage that makes it again")
+    digest = hashlib.sha256()
+    for file in files:
+        with file.open("rb") as stream:
+            while block := stream.read(1 << 20):
+                digest.update(block)
+    return digest.hexdigest()
+
+
+def load_tokenizer(policy: Policy) -> object:
+    """The tokenizer of the policy's model. Raises ValueError, naming the model, where it cannot be loaded."""
+    from transformers import AutoTokenizer  # as below
+
+    try:
+        return AutoTokenizer.from_pretrained(policy.model, revision=policy.revision)
+    except Exception as error:  # of many kinds, some of them bare
+        raise ValueError(f"{policy.model}: its tokenizer cannot be loaded ({error}); make the model again") from None
+
+
+def load(policy: Policy, *, trainable_adapter: dict | None = None) -> "PreTrainedModel":
+    """The policy's model with its adapter merged; with ``trainable_adapter`` (rank, alpha), a fresh LoRA on top."""
+    from transformers import AutoModelForCausalLM  # not needed to read or write policy.json
+
+    model = AutoModelForCausalLM.from_pretrained(policy.model, revision=policy.revision)
+    if policy.adapter:
+        from peft import PeftModel  # 3 s to import: only where there is an adapter
+
+        model = PeftModel.from_pretrained(model, policy.adapter, is_trainable=trainable_adapter is not None)
+        return model if trainable_adapter else model.merge_and_unload()
+    if trainable_adapter:
+        from peft import LoraConfig, get_peft_model
+
+        rank, alpha = trainable_adapter["rank"], trainable_adapter["alpha"]
+        model = get_peft_model(
+            model, LoraConfig(r=rank, lora_alpha=alpha, target_modules="all-linear", task_type="CAUSAL_LM")
+        )
+    return model

@@ -1,0 +1,116 @@
+"""Generation with transformers: episodes of a batch side by side, the cache kept across steps, one seed per request."""
+
+import numpy as np
+import torch
+from transformers import PreTrainedModel
+
+from rmft.core.seeding import uniforms
+from rmft.models.cache import GrowingCache
+from rmft.models.policy import Policy, load, load_tokenizer
+
+
+class TransformersEngine:
+    """A causal LM of any architecture that transformers loads from a folder or a hub id."""
+
+    def __init__(self, model: PreTrainedModel, tokenizer: object, *, temperature: float, max_new_tokens: int) -> None:
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        self.model, self.tokenizer = model.to(device).eval(), tokenizer
+        self.temperature, self.max_new_tokens = temperature, max_new_tokens
+        self.end_id = self.tokenizer.eos_token_id
+        self.context_length = self.model.config.max_position_embeddings
+
+    @classmethod
+    def of(cls, policy: Policy, *, temperature: float, max_new_tokens: int) -> "TransformersEngine":
+        """The engine of a policy: its model, its adapter merged."""
+        return cls(load(policy), load_tokenizer(policy), temperature=temperature, max_new_tokens=max_new_tokens)
+
+    def open(self, conversations: int) -> "TransformersSession":
+        """A session of so many conversations, all empty."""
+        return TransformersSession(self, conversations)
+
+    def decode(self, ids: list[int]) -> str:
+        """The text of sampled tokens without the end token; a special token in their midst stays, and is no answer."""
+        return self.tokenizer.decode([token for token in ids if token != self.end_id])
+
+
+class TransformersSession:
+    """B conversations in one batch. Slots of the cache where a row had nothing to add are holes: masked, and dropped when
+    they become many. A token's position counts its row's own tokens, so holes change nothing."""
+
+    def __init__(self, engine: TransformersEngine, conversations: int) -> None:
+        self.engine, self.device = engine, engine.model.device
+        self.cache = GrowingCache()
+        self.filled = torch.zeros(conversations, 0, dtype=torch.bool, device=self.device)
+        self.pending: list[list[int]] = [[] for _ in range(conversations)]
+
+    def fits(self, row: int, new: int) -> bool:
+        """Whether ``new`` more tokens and a reply of the greatest length still fit the model's context."""
+        used = int(self.filled[row].sum()) + len(self.pending[row])
+        return used + new + self.engine.max_new_tokens <= self.engine.context_length
+
+    def keep(self, rows: list[int]) -> None:
+        """Go on with these conversations only, in this order."""
+        if rows != list(range(len(self.pending))):
+            self._take(torch.tensor(rows, dtype=torch.long, device=self.device))
+            self.pending = [self.pending[row] for row in rows]
+
+    @torch.inference_mode()
+    def reply(self, new_ids: list[list[int]], seeds: np.ndarray) -> list[list[int]]:
+        """Append each conversation's new tokens and sample its reply, up to and with the end token where one came."""
+        if self.filled.shape[1] and self.filled.float().mean() < 0.8:
+            self._take(torch.arange(len(self.pending), device=self.device))
+        logits = self._feed([old + new for old, new in zip(self.pending, new_ids, strict=True)])
+        replies: list[list[int]] = [[] for _ in new_ids]
+        live = list(range(len(new_ids)))
+        for draw in range(self.engine.max_new_tokens):
+            tokens = self._sample(logits, uniforms(seeds, draw))
+            for row in live:
+                replies[row].append(tokens[row])
+            live = [row for row in live if tokens[row] != self.engine.end_id]
+            if not live or draw + 1 == self.engine.max_new_tokens:
+                break
+            going = set(live)
+            logits = self._feed([[token] if row in going else [] for row, token in enumerate(tokens)])
+        self.pending = [reply[-1:] for reply in replies]
+        return replies
+
+    def _take(self, rows: torch.Tensor) -> None:
+        filled = self.filled[rows]
+        slots = torch.argsort(~filled, dim=1, stable=True)[:, : int(filled.sum(dim=1).max())]
+        self.filled = filled.gather(1, slots)
+        self.cache.take(rows, slots)
+
+    def _feed(self, rows: list[list[int]]) -> torch.Tensor:
+        """Process each row's tokens (none: a hole); returns the logits after its last one, B x V."""
+        width = max(map(len, rows))
+        ids = torch.tensor([[0] * (width - len(row)) + row for row in rows], device=self.device)
+        lengths = torch.tensor([len(row) for row in rows], device=self.device)
+        new = torch.arange(width, device=self.device) >= width - lengths[:, None]
+        positions = (self.filled.sum(dim=1, keepdim=True) + new.cumsum(dim=1) - 1).clamp(min=0)
+        old = self.filled.shape[1]
+        self.filled = torch.cat([self.filled, new], dim=1)
+        mask = self.filled[:, None, None, :]
+        if (
+            width > 1
+        ):  # a query sees the slots up to its own; padding sees itself, lest a softmax over nothing gives NaN
+            slot = torch.arange(old + width, device=self.device)
+            mask = (mask & (slot <= slot[old:, None])) | (slot == slot[old:, None])
+        output = self.engine.model(
+            input_ids=ids,
+            attention_mask=torch.where(mask, 0.0, torch.finfo(self.engine.model.dtype).min),  # any attention adds it
+            position_ids=positions,
+            past_key_values=self.cache,
+            use_cache=True,
+            logits_to_keep=1,
+        )
+        return output.logits[:, -1]
+
+    def _sample(self, logits: torch.Tensor, uniform: np.ndarray) -> list[int]:
+        """One token per row: the inverse of the cumulative distribution at the row's uniform number."""
+        if not torch.isfinite(logits).all():
+            raise ValueError("the model's logits are not finite; its weights are damaged or its training diverged")
+        if self.engine.temperature == 0:
+            return logits.argmax(dim=-1).tolist()
+        cumulative = (logits.double() / self.engine.temperature).softmax(dim=-1).cumsum(dim=-1)
+        target = torch.from_numpy(uniform).to(self.device)[:, None] * cumulative[:, -1:]
+        return torch.searchsorted(cumulative, target, right=True).clamp(max=logits.shape[-1] - 1)[:, 0].tolist()

@@ -1,0 +1,1 @@
+"""Thin programs, one per rule: arguments and files in, files out."""

@@ -1,0 +1,39 @@
+"""What every stage has in common: a failure is one clear line and exit code 1; a traceback is a bug of ours."""
+
+import json
+import sys
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable, Sequence
+
+from rmft.core.tasks import Task, task_from_config
+
+
+def run(parser: ArgumentParser, work: Callable[[Namespace], None], argv: Sequence[str] | None) -> int:
+    """Parse the arguments and do the work; ValueError and OSError are the user's to mend and end in one line."""
+    args = parser.parse_args(argv)
+    try:
+        work(args)
+    except (ValueError, OSError) as error:
+        print(f"{parser.prog}: {' '.join(str(error).split())}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def entry(text: str, flag: str, *keys: str) -> dict:
+    """The JSON mapping of an argument. Raises ValueError, naming the flag, where it is none or lacks one of ``keys``."""
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise ValueError(f"{flag}: not JSON ({error})") from None
+    if not isinstance(value, dict) or (missing := [key for key in keys if key not in value]):
+        raise ValueError(f"{flag}: must be a mapping with {', '.join(missing if isinstance(value, dict) else keys)}")
+    return value
+
+
+def task(text: str) -> Task:
+    """The task of a ``--task`` argument: a config entry with its name beside it. Raises ValueError for none."""
+    settings = entry(text, "--task", "name", "means", "rewards")
+    try:
+        return task_from_config(settings.pop("name"), settings)
+    except TypeError as error:
+        raise ValueError(f"--task: {error}") from None

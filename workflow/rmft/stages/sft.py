@@ -1,0 +1,96 @@
+"""Fine-tune a policy on the trajectories selected from its own rollouts: policy_t makes policy_{t+1}."""
+
+import json
+import shutil
+from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import torch
+
+from rmft.core.seeding import derive
+from rmft.models.finetune import finetune
+from rmft.models.policy import Policy, read_policy, weights_digest
+from rmft.stages import files, program
+
+_VALIDATION_SHARE = 8  # every eighth scenario is held out of the training to watch the loss
+
+
+def _selected_ids(selected: Path) -> list[str]:
+    try:
+        ids = [json.loads(line)["trajectory_id"] for line in selected.read_text().splitlines()]
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{selected}: not a selection ({error!r}); delete it and select again") from None
+    if not ids:
+        raise ValueError(f"{selected}: holds no trajectory; delete it and select again")
+    return ids
+
+
+def selected_rows(trajectories: Path, selected: Path) -> tuple[list, list]:
+    """(token ids, loss mask) of the selected trajectories: those to train on, and those of the held-out scenarios."""
+    table = files.read_table(trajectories, files.TRAJECTORIES)
+    ids = _selected_ids(selected)
+    place = {trajectory: row for row, trajectory in enumerate(table["trajectory_id"].to_pylist())}
+    if unknown := [trajectory for trajectory in ids if trajectory not in place]:
+        raise ValueError(f"{selected}: {unknown[0]} is not in {trajectories}; delete {selected.name} and select again")
+    table = table.take(pa.array([place[trajectory] for trajectory in ids]))
+    scenarios = sorted(set(table["scenario_id"].to_pylist()))
+    watched = set(
+        sorted(scenarios, key=lambda scenario: derive("validation", scenario))[: len(scenarios) // _VALIDATION_SHARE]
+    )
+    rows = list(zip(table["token_ids"].to_pylist(), table["loss_mask"].to_pylist(), strict=True))
+    held = [scenario in watched for scenario in table["scenario_id"].to_pylist()]
+    return [row for row, out in zip(rows, held, strict=True) if not out], [
+        row for row, out in zip(rows, held, strict=True) if out
+    ]
+
+
+def work(args: Namespace) -> None:
+    """Train; the weights land before policy.json, which names their digest."""
+    torch.set_num_threads(args.threads)
+    parent, settings = read_policy(args.policy), program.entry(args.model, "--model", "sft")["sft"]
+    train, validation = selected_rows(args.trajectories, args.selected)
+    folder = args.output.parent / ("adapter" if settings["adapter"] == "lora" else "model")
+    building = folder.with_name(f".{folder.name}.tmp")
+    shutil.rmtree(building, ignore_errors=True)
+    seed = derive("sft", parent.digest, args.seed, args.iteration)
+    curve = finetune(parent, train, validation, settings, folder=building, seed=seed)
+    shutil.rmtree(folder, ignore_errors=True)
+    building.replace(folder)
+    made_by = {"stage": "sft", "seed": args.seed, "settings": settings, "trajectories": len(train)}
+    lora = settings["adapter"] == "lora"
+    policy = Policy(
+        kind="transformers",
+        model=parent.model if lora else str(folder),
+        revision=parent.revision,
+        adapter=str(folder) if lora else None,
+        digest=weights_digest(folder),
+        parent=str(args.policy),
+        iteration=args.iteration,
+        made_by=made_by,
+    )
+    lengths = {"train_trajectories": len(train), "validation_trajectories": len(validation)}
+    files.write_text(
+        args.output.with_name("sft.json"),
+        json.dumps({**lengths, "settings": settings, "curve": curve}, indent=1) + "\n",
+    )
+    files.write_text(args.output, policy.to_json())
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The program."""
+    parser = ArgumentParser("sft", description=__doc__)
+    parser.add_argument("--policy", required=True, type=Path, help="policy.json of the parent")
+    parser.add_argument("--trajectories", required=True, type=Path, help="the parent's trajectories.parquet")
+    parser.add_argument("--selected", required=True, type=Path, help="selected.jsonl from them")
+    parser.add_argument("--model", required=True, help='JSON with the model entry\'s "sft"')
+    parser.add_argument("--seed", required=True, type=int, help="the cell's seed")
+    parser.add_argument("--iteration", required=True, type=int, help="of the policy that is made")
+    parser.add_argument("--threads", type=int, default=1, help="torch's threads; part of what makes a run repeatable")
+    parser.add_argument("--output", required=True, type=Path, help="policy.json; weights and sft.json land beside it")
+    return program.run(parser, work, argv)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

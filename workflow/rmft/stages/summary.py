@@ -1,0 +1,69 @@
+"""summary: print the main numbers of the tables and where to look."""
+
+import argparse
+import sys
+from pathlib import Path
+
+import pandas as pd
+
+from rmft.figures import style
+from rmft.stages import program
+from rmft.stages.draw import read_table
+
+
+def bounded(row: pd.Series, metric: str, digits: int = 2) -> str:
+    """A mean with its interval: 2.17 [2.05, 2.29]."""
+    return f"{row[metric]:.{digits}f} [{row[f'{metric}_low']:.{digits}f}, {row[f'{metric}_high']:.{digits}f}]"
+
+
+def ends(summary: pd.DataFrame, pair: style.Pair, method: str) -> tuple[pd.Series, pd.Series]:
+    """The pooled rows of the base policy and of the last iteration of a method."""
+    rows = style.of_pair(style.policies(summary), pair)
+    rows = rows[(rows["method"] == method) & (rows["seed"] == "all")].sort_values("iteration")
+    return rows.iloc[0], rows.iloc[-1]
+
+
+def lucky(selection: pd.DataFrame, pair: style.Pair, method: str) -> tuple[float, float]:
+    """Share of lucky picks in the first and in the last selection, seeds pooled."""
+    rows = style.of_pair(selection, pair)
+    rows = rows[(rows["method"] == method) & (rows["seed"] == "all")].sort_values("iteration")
+    return rows["lucky_selected"].iloc[0], rows["lucky_selected"].iloc[-1]
+
+
+def lines(summary: pd.DataFrame, selection: pd.DataFrame) -> list[str]:
+    """The main numbers, a line for each method and baseline of each (model, task) pair."""
+    summary, text = style.primary(summary), []
+    for pair in style.pairs(style.policies(summary)):
+        rows = style.of_pair(style.policies(summary), pair)
+        text += [f"{pair[1]}, model {pair[0]}: {style.counts(rows)}; 95% intervals"]
+        text += [f"  {'':44}{'regret, base':>20}{'regret, last':>20}{'ratio':>7}  SuffFail(T/2)   lucky picks"]
+        for method in style.unique(rows["method"]):
+            first, last = ends(summary, pair, method)
+            picks = lucky(selection, pair, method)
+            text.append(
+                f"  {last['label']:44}{bounded(first, 'regret'):>20}{bounded(last, 'regret'):>20}"
+                f"{last['regret'] / first['regret']:>7.2f}  {first['suff_fail']:.2f} -> {last['suff_fail']:.2f}"
+                f"    {picks[0]:.2f} -> {picks[1]:.2f}"
+            )
+        for _, row in style.baselines(summary, pair[1]).sort_values("regret").iterrows():
+            text.append(f"  {row['label']:44}{'':20}{bounded(row, 'regret'):>20}{'':7}          {row['suff_fail']:.2f}")
+    return text
+
+
+def work(args: argparse.Namespace) -> None:
+    """Print the numbers, then where the report, the figures and the tables are."""
+    folder = args.tables
+    print(*lines(read_table(folder, "summary"), read_table(folder, "selection")), "", sep="\n")
+    print(f"Report:  {(folder.parent / 'report.html').resolve()}")
+    print(f"Figures: {folder.parent / 'figures'}    Tables: {folder}")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """The stage's command line."""
+    parser = argparse.ArgumentParser(prog="summary", description=__doc__)
+    parser.add_argument("--tables", type=Path, required=True, help="the folder of the CSV files")
+    return program.run(parser, work, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,78 @@
+# Every policy, and every model-free baseline, on held-out scenarios that are the same for all of them.
+
+
+rule rollout_heldout:
+    """Policy_t plays the held-out scenarios, once each."""
+    input:
+        policy="results/cells/{model}/{task}/{method}/seed{seed}/iter{iteration}/policy.json",
+    output:
+        heldout="results/cells/{model}/{task}/{method}/seed{seed}/iter{iteration}/heldout.parquet",
+    log:
+        "results/logs/rollout_heldout/{model}/{task}/{method}/seed{seed}/iter{iteration}.log",
+    benchmark:
+        "results/benchmarks/rollout_heldout/{model}/{task}/{method}/seed{seed}/iter{iteration}.tsv"
+    threads: 1
+    params:
+        task=task_entry,
+        context=context,
+        wording=context_wording,
+        sampling=heldout_rollout,
+        episodes=config["evaluation"]["episodes"],
+        code=fingerprint("rollout"),
+    shell:
+        "{PYTHON} -m rmft.stages.rollout "
+        "--policy {input.policy} "
+        "--task {params.task:q} "
+        "--context {params.context} "
+        "--sampling {params.sampling:q} "
+        "--model-name {wildcards.model} "
+        "--method {wildcards.method} "
+        "--seed {wildcards.seed} "
+        "--split heldout "
+        "--scenarios {params.episodes} "
+        "--threads 1 "
+        "--output {output.heldout} "
+        "> {log} 2>&1"
+
+
+rule evaluate:
+    """Regret and exploration of every held-out episode."""
+    input:
+        heldout="results/cells/{model}/{task}/{method}/seed{seed}/iter{iteration}/heldout.parquet",
+    output:
+        evaluation="results/cells/{model}/{task}/{method}/seed{seed}/iter{iteration}/evaluation.parquet",
+    log:
+        "results/logs/evaluate/{model}/{task}/{method}/seed{seed}/iter{iteration}.log",
+    benchmark:
+        "results/benchmarks/evaluate/{model}/{task}/{method}/seed{seed}/iter{iteration}.tsv"
+    params:
+        task=task_entry,
+        code=fingerprint("evaluate"),
+    shell:
+        "{PYTHON} -m rmft.stages.evaluate "
+        "--heldout {input.heldout} "
+        "--task {params.task:q} "
+        "--output {output.evaluation} "
+        "> {log} 2>&1"
+
+
+rule baseline:
+    """A model-free policy on the same held-out scenarios."""
+    output:
+        evaluation="results/baselines/{task}/{baseline}.parquet",
+    log:
+        "results/logs/baseline/{task}/{baseline}.log",
+    benchmark:
+        "results/benchmarks/baseline/{task}/{baseline}.tsv"
+    params:
+        task=task_entry,
+        baseline=baseline_entry,
+        episodes=baseline_episodes,
+        code=fingerprint("baseline"),
+    shell:
+        "{PYTHON} -m rmft.stages.baseline "
+        "--task {params.task:q} "
+        "--baseline {params.baseline:q} "
+        "--episodes {params.episodes} "
+        "--output {output.evaluation} "
+        "> {log} 2>&1"
