@@ -1,5 +1,6 @@
 """The language model to measure with, and dialogues of it: the pipeline's own where `make reproduce` has made it."""
 
+import json
 import os
 import shutil
 from functools import cache
@@ -38,20 +39,18 @@ def context() -> Context:
 
 @cache
 def folder() -> Path:
-    """RMFT_BENCH_MODEL, results/models/tiny, or a short pretraining's own result, in this order."""
-    made, own = ROOT / "results/models/tiny", SCRATCH / "tiny"
-    if named := os.environ.get("RMFT_BENCH_MODEL"):
-        return Path(named)
-    if (made / "pretrain.json").exists():
-        return made
-    if not (own / "model.safetensors").exists():
+    """A copy of RMFT_BENCH_MODEL or of results/models/tiny; without either, a short pretraining's own result."""
+    entry, own = CONFIG["models"]["tiny"], SCRATCH / "tiny"
+    named, made = os.environ.get("RMFT_BENCH_MODEL"), ROOT / "results/models/tiny"
+    if named or (made / "pretrain.json").exists():
+        return shutil.copytree(named or made, SCRATCH / "measured", dirs_exist_ok=True)
+    stamp = json.dumps(entry)
+    if not (own / "entry.json").exists() or (own / "entry.json").read_text() != stamp:
         say(f"no results/models/tiny: pretraining a model on {SHORT} dialogues")
-        entry = CONFIG["models"]["tiny"]
-        building = SCRATCH / "tiny.tmp"
-        shutil.rmtree(building, ignore_errors=True)
-        building.mkdir(parents=True)
-        pretrain(entry | {"pretraining": entry["pretraining"] | {"dialogues": SHORT}}, context(), building)
-        building.rename(own)
+        shutil.rmtree(own, ignore_errors=True)
+        own.mkdir(parents=True)
+        pretrain(entry | {"pretraining": entry["pretraining"] | {"dialogues": SHORT}}, context(), own)
+        (own / "entry.json").write_text(stamp)
     return own
 
 

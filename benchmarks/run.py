@@ -38,7 +38,9 @@ def main() -> None:
     rows, start = [], time.perf_counter()
     for topic in args.topics or TOPICS:
         say(f"{topic} ...")
-        rows += importlib.import_module(topic).rows()
+        found = importlib.import_module(topic).rows()
+        say(table(found))
+        rows += found
     spent = (time.perf_counter() - start) / 60
     text = f"{table(rows)}\n\n{processor()}, Python {platform.python_version()}; {spent:.1f} minutes"
     print(text)
