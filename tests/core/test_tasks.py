@@ -1,4 +1,3 @@
-import json
 from dataclasses import replace
 
 import numpy as np
@@ -8,7 +7,7 @@ from hypothesis import strategies as st
 
 from rmft.core.priors import Gap, Uniform
 from rmft.core.rewards import Bernoulli, Gaussian
-from rmft.core.tasks import Episodes, Task, draw_episodes, task_from_config, task_from_json
+from rmft.core.tasks import Episodes, Task, draw_episodes, task_from_config
 
 TASKS = [
     Task("g", "mab", 3, 8, Uniform(0.1, 0.9), Gaussian(0.1), "buttons"),
@@ -27,11 +26,6 @@ ENTRY = {
 def draw(task: Task, scenarios: range = range(5), per_scenario: int = 3, **changes: object) -> Episodes:
     where = {"split": "train", "seed": 0, "iteration": 0, "policy": "base"} | changes
     return draw_episodes(task, **where, scenarios=scenarios, per_scenario=per_scenario)
-
-
-def test_task_from_json_is_the_config_entry() -> None:
-    task = task_from_json(json.dumps(ENTRY | {"name": "t"}))
-    assert task == Task("t", "mab", 3, 20, Uniform(0.1, 0.9), Gaussian(0.1), "buttons")
 
 
 @pytest.mark.parametrize(

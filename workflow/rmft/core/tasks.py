@@ -1,6 +1,5 @@
 """A task: the problem that a policy plays, and the scenarios and episodes drawn from it."""
 
-import json
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,12 +47,6 @@ def task_from_config(name: str, entry: dict) -> Task:
     means = _part(name, "means", PRIORS, entry.pop("means"))
     rewards = _part(name, "rewards", PROCESSES, entry.pop("rewards"))
     return Task(name=name, means=means, rewards=rewards, **entry)
-
-
-def task_from_json(text: str) -> Task:
-    """The task of a stage's ``--task`` argument: a config entry with its name beside it."""
-    entry = json.loads(text)
-    return task_from_config(entry.pop("name"), entry)
 
 
 @dataclass(frozen=True)
