@@ -153,7 +153,7 @@ def rows(repeats: int = 3) -> list[Row]:
     writer = engine(Writer)
     kept(writer, 5, 16)
     growth = [
-        growth_row(writer, 64, repeats),
+        growth_row(writer, 64, 2),
         growth_row(writer, 16, repeats),
         growth_row(wide(), 8, 1, "21M random weights, "),
     ]
