@@ -8,8 +8,6 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from rmft.core.seeding import generator
-from rmft.core.statistics import hierarchical_interval
 from rmft.stages import tables
 from rmft.stages.draw import read_table
 
@@ -134,15 +132,6 @@ def test_reading_and_losses(results: Path, tmp_path: Path) -> None:
     assert len(losses[losses["stage"] == "sft"]) == 3 * 2 * N * 4 * 2
     low, high = tables._wilson(pd.Series([0.5]), pd.Series([100]))
     assert (low[0], high[0]) == pytest.approx((0.4038, 0.5962), abs=1e-4)  # Wilson (1927)
-
-
-def test_intervals_agree_with_those_of_the_core() -> None:
-    rng = np.random.default_rng(3)
-    groups = [rng.normal(m, 1, (200, 2)) for m in (0.0, 0.3, 1.0)]
-    mine = tables.bounds(groups, rng=generator("a"), resamples=4000)
-    for column, found in enumerate(mine):
-        theirs = hierarchical_interval([g[:, column] for g in groups], rng=generator("b"), resamples=4000)
-        np.testing.assert_allclose(found, theirs, atol=0.04)
 
 
 def test_the_same_results_give_the_same_bytes(results: Path, tmp_path: Path) -> None:

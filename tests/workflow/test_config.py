@@ -73,6 +73,7 @@ MUTANTS = [
         "Lora",
         "models.tiny.sft.adapter: must be one of none, lora, not 'Lora'; did you mean lora",
     ),
+    ("models.tiny.pretraining.crowd.horizon", 4, "models.tiny.pretraining.crowd.horizon: must be arms + 2 or more"),
     ("models.tiny.kind", "llama", "models.tiny.kind: must be one of pretrain"),
     ("door", "lptop", "door: must be one of laptop, cluster, not 'lptop'; did you mean laptop?"),
     ("models.tiny", None, "models.tiny: must be of type object"),

@@ -8,6 +8,7 @@ Bayes regret and a lower variance, and it gives no credit for luck. It needs no 
 
 import numpy as np
 
+from rmft.core.metrics import pulls
 from rmft.core.priors import Gap, Uniform
 from rmft.core.rewards import Process
 from rmft.core.tasks import Task
@@ -29,10 +30,9 @@ def information_regret(task: Task, actions: np.ndarray, rewards_seen: np.ndarray
 
 def sufficient_statistics(actions: np.ndarray, rewards: np.ndarray, arms: int) -> tuple[np.ndarray, np.ndarray]:
     """N_a, the pulls of each arm, and the sums of their rewards: both E x K. Steps without an action are left out."""
-    played, size = actions >= 0, (len(actions), arms)
-    cell = (np.arange(len(actions))[:, None] * arms + actions)[played]
-    total = np.bincount(cell, weights=rewards[played], minlength=len(actions) * arms)
-    return np.bincount(cell, minlength=len(actions) * arms).reshape(size), total.reshape(size)
+    cell = (np.arange(len(actions))[:, None] * (arms + 1) + actions + 1).ravel()
+    total = np.bincount(cell, weights=rewards.ravel(), minlength=len(actions) * (arms + 1))
+    return pulls(actions, arms), total.reshape(len(actions), arms + 1)[:, 1:]
 
 
 def posterior(task: Task, counts: np.ndarray, sums: np.ndarray) -> Moments:

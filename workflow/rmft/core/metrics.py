@@ -10,6 +10,13 @@ import numpy as np
 LOG_FLOOR = -10.0
 
 
+def pulls(actions: np.ndarray, arms: int) -> np.ndarray:
+    """N_a, how often each of the K arms was played in each episode, E x K. Steps without an action are left out."""
+    rows = np.arange(len(actions))[:, None] * (arms + 1)
+    counts = np.bincount((rows + actions + 1).ravel(), minlength=len(actions) * (arms + 1))
+    return counts.reshape(len(actions), arms + 1)[:, 1:]
+
+
 def suff_fail(actions: np.ndarray, best_arm: np.ndarray, from_step: int) -> np.ndarray:
     """Whether each episode (bool, E) never plays its best arm after the first ``from_step`` of its T steps."""
     return ~(actions[:, from_step:] == best_arm[:, None]).any(axis=1)
@@ -17,13 +24,12 @@ def suff_fail(actions: np.ndarray, best_arm: np.ndarray, from_step: int) -> np.n
 
 def min_frac(actions: np.ndarray, arms: int, upto: int) -> np.ndarray:
     """K times the least share of any arm among the first ``upto`` steps, in [0, 1], length E."""
-    counts = (actions[:, :upto, None] == np.arange(arms)).sum(axis=1)
-    return arms * counts.min(axis=1) / upto
+    return arms * pulls(actions[:, :upto], arms).min(axis=1) / upto
 
 
 def coverage(actions: np.ndarray, arms: int) -> np.ndarray:
     """Share of the K arms tried in each episode, length E."""
-    return (actions[:, :, None] == np.arange(arms)).any(axis=1).mean(axis=1)
+    return (pulls(actions, arms) > 0).mean(axis=1)
 
 
 def greedy_frac(actions: np.ndarray, rewards: np.ndarray, arms: int) -> np.ndarray:
@@ -34,14 +40,13 @@ def greedy_frac(actions: np.ndarray, rewards: np.ndarray, arms: int) -> np.ndarr
     steps, rows = actions.shape[1], np.arange(len(actions))
     counts, sums = np.zeros((2, arms, len(actions)))
     greedy = np.zeros(len(actions))
-    for step in range(steps):
-        action = actions[:, step]
+    for action, reward in zip(np.ascontiguousarray(actions.T), np.ascontiguousarray(rewards.T), strict=True):
         average = np.divide(sums, counts, out=np.full_like(sums, -np.inf), where=counts > 0)
         largest = (average >= average.max(axis=0) - 1e-9) | (counts == 0)
         greedy += largest[action, rows] & (action >= 0)
         played = np.arange(arms)[:, None] == action
         counts += played
-        sums += np.where(played, rewards[:, step], 0)
+        sums += np.where(played, reward, 0)
     return greedy / steps
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from rmft.core.metrics import pulls
 from rmft.core.seeding import derive
 
 _DECIMALS = 9  # scores that agree to so many decimals are tied: sums in another order differ in the last bit
@@ -32,7 +33,7 @@ def lucky(actions: np.ndarray, best_arm: np.ndarray, arms: int) -> np.ndarray:
 
     It is lucky when some arm was never tried and yet the best arm was played more than any other.
     """
-    counts = (actions[:, :, None] == np.arange(arms)).sum(axis=1)
+    counts = pulls(actions, arms)
     best = np.arange(arms) == best_arm[:, None]
     rest = np.where(best, -1, counts).max(axis=1)
     return (counts == 0).any(axis=1) & (counts[best] > rest)

@@ -2,54 +2,24 @@
 
 import numpy as np
 
-Interval = tuple[float, float, float]
-_CELLS = 200_000  # resampled numbers in memory at a time
 
+def intervals(groups: list[np.ndarray], *, rng: np.random.Generator, resamples: int = 2000) -> np.ndarray:
+    """C x (mean, low, high) of one E x C array per group (a seed): 95% percentile bootstrap of all columns at once.
 
-def mean_interval(
-    values: np.ndarray, *, rng: np.random.Generator, level: float = 0.95, resamples: int = 2000
-) -> Interval:
-    """(mean, low, high): the mean of the values and its percentile bootstrap interval."""
-    values = np.asarray(values, np.float64)
-    means = _resampled_means(values, resamples, rng)
-    return _percentiles(float(values.mean()), means, level)
-
-
-def hierarchical_interval(
-    groups: list[np.ndarray], *, rng: np.random.Generator, level: float = 0.95, resamples: int = 2000
-) -> Interval:
-    """(mean, low, high) over groups (seeds: outer) of values (episodes: inner); each group weighs the same.
-
-    A resample draws as many groups with replacement, then from each of them as many values with replacement.
+    A resample draws as many groups with replacement, then from each of them as many rows; each group weighs the same.
+    With one group this is the plain bootstrap; differences of paired columns give the paired one. Raises ValueError
+    where a group has no row.
     """
-    arrays = [np.asarray(group, np.float64) for group in groups]
-    inner = np.stack([[_resampled_means(a, resamples, rng) for _ in arrays] for a in arrays])  # group x place x B
-    drawn = rng.integers(len(arrays), size=(len(arrays), resamples))
-    places = np.arange(len(arrays))[:, None]
-    means = inner[drawn, places, np.arange(resamples)].mean(axis=0)
-    return _percentiles(float(np.mean([a.mean() for a in arrays])), means, level)
-
-
-def paired_difference(
-    a: np.ndarray, b: np.ndarray, *, rng: np.random.Generator, level: float = 0.95, resamples: int = 2000
-) -> Interval:
-    """(mean, low, high) of a - b over pairs: the same episodes met by two policies. Raises ValueError if not paired."""
-    if np.shape(a) != np.shape(b):
-        raise ValueError(f"pairs: {np.shape(a)} values against {np.shape(b)}")
-    difference = np.asarray(a, np.float64) - np.asarray(b, np.float64)
-    return mean_interval(difference, rng=rng, level=level, resamples=resamples)
-
-
-def _resampled_means(values: np.ndarray, resamples: int, rng: np.random.Generator) -> np.ndarray:
-    """The mean of each of ``resamples`` draws with replacement. Raises ValueError where there is no value."""
-    if values.ndim != 1 or not len(values):
-        raise ValueError(f"values: must be a list of one or more numbers, not of shape {values.shape}")
-    rows = max(1, _CELLS // len(values))
-    sizes = [min(rows, resamples - done) for done in range(0, resamples, rows)]
-    return np.concatenate([values[rng.integers(len(values), size=(n, len(values)))].mean(axis=1) for n in sizes])
-
-
-def _percentiles(estimate: float, resampled: np.ndarray, level: float) -> Interval:
-    """The estimate and the middle ``level`` of its resamples, widened where rounding leaves the estimate outside."""
-    low, high = np.quantile(resampled, [(1 - level) / 2, (1 + level) / 2])
-    return estimate, min(float(low), estimate), max(float(high), estimate)
+    if not groups or any(values.ndim != 2 or not len(values) for values in groups):
+        raise ValueError(f"groups: each needs one row or more, not shapes {[values.shape for values in groups]}")
+    totals = np.zeros((resamples, groups[0].shape[1]))
+    for _ in groups:
+        drawn = rng.integers(len(groups), size=resamples)
+        for i, values in enumerate(groups):
+            here, size = np.flatnonzero(drawn == i), len(values)
+            picks = rng.integers(size, size=(len(here), size)) + size * np.arange(len(here))[:, None]
+            weights = np.bincount(picks.ravel(), minlength=size * len(here)).reshape(len(here), size)
+            totals[here] += (weights / size) @ values
+    low, high = np.quantile(totals / len(groups), [0.025, 0.975], axis=0)
+    mean = np.mean([values.mean(axis=0) for values in groups], axis=0)
+    return np.stack([mean, np.minimum(low, mean), np.maximum(high, mean)], axis=1)

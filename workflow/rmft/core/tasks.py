@@ -93,5 +93,5 @@ def draw_episodes(
 def draw_heldout(task: Task, *, policy: str, scenarios: range) -> Episodes:
     """One episode on each held-out scenario: the same for every policy, seed and iteration, and never trained on."""
     return draw_episodes(
-        task, split="held-out", seed=0, iteration=0, policy=policy, scenarios=scenarios, per_scenario=1
+        task, split="evaluation", seed=0, iteration=0, policy=policy, scenarios=scenarios, per_scenario=1
     )

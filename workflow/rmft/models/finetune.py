@@ -11,10 +11,19 @@ from rmft.models.policy import Policy, load, load_tokenizer
 
 
 def batches(lengths: np.ndarray, size: int, *, rng: np.random.Generator) -> list[np.ndarray]:
-    """Indices in batches of like length, in random order: neighbours in length share a batch, so little is padding."""
-    order = np.lexsort((rng.random(len(lengths)), lengths))
-    groups = [order[i : i + size] for i in range(0, len(order), size)]
-    return [groups[i] for i in rng.permutation(len(groups))]
+    """Indices in batches of like length, in random order: neighbours in length share a batch, so little is padding.
+
+    A batch holds ``size`` rows, or fewer where one more would make more than 5% of it padding.
+    """
+    order = np.lexsort((rng.random(len(lengths)), -lengths))
+    groups: list[list[int]] = []
+    for row in order:
+        longest, tokens = (lengths[groups[-1][0]], lengths[groups[-1]].sum()) if groups else (0, 0)
+        if groups and len(groups[-1]) < size and tokens + lengths[row] >= 0.95 * longest * (len(groups[-1]) + 1):
+            groups[-1].append(row)
+        else:
+            groups.append([row])
+    return [np.array(groups[i]) for i in rng.permutation(len(groups))]
 
 
 def collate(rows: list[tuple[list[int], list[int]]]) -> tuple[torch.Tensor, torch.Tensor]:
@@ -67,7 +76,7 @@ def finetune(
     parameters = [p for p in model.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(parameters, lr=settings["learning_rate"], betas=(0.9, 0.98), weight_decay=0.0)
     size, lengths = settings["batch"], np.array([len(ids) for ids, _ in train])
-    steps = settings["epochs"] * -(-len(train) // size)
+    steps = settings["epochs"] * len(batches(lengths, size, rng=np.random.default_rng(0)))
     factor = lambda step: min(1, (step + 1) / (0.05 * steps)) * 0.5 * (1 + math.cos(math.pi * step / steps))  # noqa: E731
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
     curve = [{"epoch": 0, "train_loss": None, "validation_loss": _validate(model, validation, size)}]

@@ -139,11 +139,14 @@ def of_tasks(config: dict) -> Iterator[str]:
 
 
 def of_models(config: dict) -> Iterator[str]:
-    """A crowd in which nobody plays, and workers that cannot share a batch."""
+    """A crowd that cannot play, and workers that cannot share a batch."""
     for name, model in config["models"].items():
         training = model["pretraining"]
-        if not sum(training["crowd"]["mixture"].values()) > 0:
+        crowd = training["crowd"]
+        if not sum(crowd["mixture"].values()) > 0:
             yield f"models.{name}.pretraining.crowd.mixture: all weights are 0; raise one"
+        if crowd["horizon"] < crowd["arms"] + 2:
+            yield f"models.{name}.pretraining.crowd.horizon: must be arms + 2 or more, not {crowd['horizon']}; raise it"
         if training["batch"] % training["workers"]:
             yield f"models.{name}.pretraining.batch: {training['batch']} does not divide by workers; make it a multiple"
 

@@ -52,6 +52,8 @@ def work(args: Namespace) -> None:
     )
     render = renderer(engine.tokenizer)
     heldout = args.split == "heldout"
+    if heldout and args.trajectories_per_scenario != 1:
+        raise ValueError("--trajectories-per-scenario: a held-out scenario is played once; leave the flag out")
     schema = files.HELDOUT if heldout else files.TRAJECTORIES
     player = f"{args.model_name}/{args.method}/{args.seed}/{policy.iteration}"
     training = {"split": "train", "seed": args.seed, "iteration": policy.iteration}

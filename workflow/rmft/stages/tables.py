@@ -19,6 +19,7 @@ import pyarrow as pa
 from rmft.core.metrics import median_reward
 from rmft.core.policies import label
 from rmft.core.seeding import generator
+from rmft.core.statistics import intervals
 from rmft.stages import files, program
 
 CELL = ["model", "task", "kind", "method", "label", "seed", "iteration", "suite"]
@@ -201,25 +202,6 @@ def _stream(where: dict, what: str) -> np.random.Generator:
     return generator("tables", *map(str, {**where, **shared}.values()), what)
 
 
-def bounds(groups: list[np.ndarray], *, rng: np.random.Generator, resamples: int = 2000) -> np.ndarray:
-    """C x (mean, low, high) of one E x C array per seed: 95% percentile bootstrap of all columns at once.
-
-    A resample draws as many seeds with replacement, then from each of them as many rows; each seed weighs the same.
-    """
-    totals = np.zeros((resamples, groups[0].shape[1]))
-    for _ in groups:
-        drawn = rng.integers(len(groups), size=resamples)
-        for i, values in enumerate(groups):
-            here = np.flatnonzero(drawn == i)
-            size = len(values)
-            picks = rng.integers(size, size=(len(here), size)) + size * np.arange(len(here))[:, None]
-            weights = np.bincount(picks.ravel(), minlength=size * len(here)).reshape(len(here), size)
-            totals[here] += (weights / size) @ values
-    low, high = np.quantile(totals / len(groups), [0.025, 0.975], axis=0)
-    mean = np.mean([values.mean(axis=0) for values in groups], axis=0)
-    return np.stack([mean, np.minimum(low, mean), np.maximum(high, mean)], axis=1)
-
-
 def _pools(table: pd.DataFrame, keys: list[str]) -> Iterator[tuple[dict, list[pd.DataFrame]]]:
     """Every group of ``keys`` seed by seed, then the same with all seeds pooled: (key values, one frame per seed)."""
     for key, rows in table.groupby(keys, sort=False, dropna=False):
@@ -235,7 +217,7 @@ def summary(episodes: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for where, parts in _pools(episodes, CELL):
         row = {**where, "episodes": len(parts[0]), "seeds": len(parts)}
-        found = bounds([p[BOUNDED].to_numpy(float) for p in parts], rng=_stream(where, "summary"))
+        found = intervals([p[BOUNDED].to_numpy(float) for p in parts], rng=_stream(where, "summary"))
         for metric, values in zip(BOUNDED, found, strict=True):
             row |= dict(zip((metric, f"{metric}_low", f"{metric}_high"), values, strict=True))
         row |= {metric: np.mean([p[metric].mean() for p in parts]) for metric in MEANS}
@@ -248,7 +230,7 @@ def curves(episodes: pd.DataFrame) -> pd.DataFrame:
     frames = []
     for where, parts in _pools(episodes, CELL):
         stacks = [np.stack(p["curve"].to_numpy()) for p in parts]
-        line = pd.DataFrame(bounds(stacks, rng=_stream(where, "curve")), columns=["regret", "low", "high"])
+        line = pd.DataFrame(intervals(stacks, rng=_stream(where, "curve")), columns=["regret", "low", "high"])
         frames.append(line.assign(**where, step=np.arange(1, len(line) + 1), episodes=len(parts[0])))
     order = [*CELL, "episodes", "step", "regret", "low", "high"]
     return pd.concat(frames, ignore_index=True)[order]
@@ -262,7 +244,7 @@ def selection_table(reader: Reader, trajectories: pd.DataFrame) -> pd.DataFrame:
         row = {**where, "trajectories": len(parts[0]), "selected": len(kept[0])}
         per_scenario = [k.groupby("scenario_id")[["lucky"]].mean().to_numpy(float) for k in kept]
         row["lucky_all"] = np.mean([p["lucky"].mean() for p in parts])
-        found = bounds(per_scenario, rng=generator("tables", *map(str, where.values()), "lucky"))[0]
+        found = intervals(per_scenario, rng=generator("tables", *map(str, where.values()), "lucky"))[0]
         row |= dict(zip(("lucky_selected", "lucky_selected_low", "lucky_selected_high"), found, strict=True))
         for score in ("regret", "information_regret"):
             row[f"{score}_all"] = np.mean([p[score].mean() for p in parts])
