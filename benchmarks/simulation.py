@@ -11,8 +11,9 @@ from statistics import median
 from measure import ROOT, SCRATCH, Row, say, seconds, side_by_side, table
 
 from rmft.core.policies import play
-from rmft.core.regret import regret
+from rmft.core.regret import pseudo_regret_curve
 from rmft.core.tasks import draw_episodes, task_from_config
+from rmft.core.trajectory import Play
 from rmft.stages.evaluate import measured
 
 EPISODES, REPEATS = 1000, 3
@@ -55,9 +56,9 @@ def draw_and_play(*, everything: bool) -> tuple[float, float]:
     episodes = draw_episodes(task, **where, scenarios=range(EPISODES), per_scenario=1)
     played = play(UCB1, task, episodes)
     if everything:
-        mean = measured(task, played.actions, played.rewards, episodes.mean_rewards)["regret"].mean()
+        mean = measured(task, Play(played.actions, played.rewards, episodes.mean_rewards))["regret"].mean()
     else:
-        mean = regret(played.actions, episodes.mean_rewards).mean()
+        mean = pseudo_regret_curve(played.actions, episodes.mean_rewards)[:, -1].mean()
     return time.perf_counter() - start, float(mean)
 
 

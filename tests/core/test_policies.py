@@ -1,29 +1,18 @@
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import stats
 
-from rmft.core.policies import (
-    POLICIES,
-    EpsGreedy,
-    Exp3,
-    ExploreThenCommit,
-    Greedy,
-    Random,
-    Seen,
-    ThompsonBernoulli,
-    ThompsonGaussian,
-    Ucb,
-    label,
-    play,
-    policy_from_config,
-    simulate,
-)
+from rmft.core.bandits import Random
+from rmft.core.policies import POLICIES, Learner, label, play, policy_from_config, simulate
 from rmft.core.seeding import fold
+from rmft.core.seen import Seen
 from rmft.core.tasks import Episodes, Task, draw_episodes
 
 ENTRIES = {
@@ -41,7 +30,19 @@ ENTRIES = {
         "prior_sd": 0.23,
     },
     "EXP3 (gamma=0.216)": {"policy": "exp3", "gamma": 0.216},
+    "sliding-window UCB (c=0.5 ln t, window=20)": {"policy": "sliding_window_ucb", "constant": 0.5, "window": 20},
+    "discounted UCB (c=0.5 ln t, discount=0.9)": {"policy": "discounted_ucb", "constant": 0.5, "discount": 0.9},
+    "EXP3.S (gamma=0.3, alpha=0.01)": {"policy": "exp3_s", "gamma": 0.3, "alpha": 0.01},
+    "Hedge (eta=0.4)": {"policy": "hedge", "eta": 0.4},
+    "FTRL-L2 (eta=0.1)": {"policy": "ftrl_l2", "eta": 0.1},
+    "FTPL (scale=4)": {"policy": "ftpl", "scale": 4.0},
+    "follow the leader": {"policy": "follow_the_leader"},
+    "best fixed arm": {"policy": "best_fixed_arm"},
+    "per-step oracle": {"policy": "per_step_oracle"},
 }
+ORACLES = ("best fixed arm", "per-step oracle")
+LEARNERS = ("sliding-window UCB (c=0.5 ln t, window=20)", "discounted UCB (c=0.5 ln t, discount=0.9)")
+SAMPLERS = ("Thompson (Beta(1,1))", "Thompson (N(0.5, 0.23^2), noise 0.1)", "FTPL (scale=4)")
 
 
 def seen(counts: list[float], sums: list[float], episodes: int = 1, **changes: object) -> Seen:
@@ -54,62 +55,6 @@ def seen(counts: list[float], sums: list[float], episodes: int = 1, **changes: o
 def draw(task: Task, episodes: int) -> Episodes:
     where = {"split": "test", "seed": 0, "iteration": 0, "policy": "p"}
     return draw_episodes(task, **where, scenarios=range(episodes), per_scenario=1)
-
-
-def test_random_knows_nothing() -> None:
-    assert Random()(seen([9, 1, 0], [9, 0, 0]))[:, 0] == pytest.approx([1 / 3] * 3)
-
-
-def test_greedy_takes_the_largest_average_without_any_bonus() -> None:
-    history = seen([100, 1], [60, 0.5])
-    assert Greedy()(history)[:, 0].tolist() == [1, 0]
-    assert Ucb(1.0, "none")(history)[:, 0].tolist() == [0, 1]  # the bonus that greedy must not have
-    assert Greedy()(seen([4, 2, 2], [2, 1, 0]))[:, 0].tolist() == [0.5, 0.5, 0]
-    assert Greedy()(seen([4, 0, 2], [4, 0, 2]))[:, 0].tolist() == [0, 1, 0]
-
-
-def test_eps_greedy_is_greedy_but_for_epsilon() -> None:
-    assert EpsGreedy(0.3)(seen([1, 1, 1], [0, 1, 0]))[:, 0] == pytest.approx([0.1, 0.8, 0.1])
-
-
-def test_explore_then_commit_never_looks_back() -> None:
-    """Arm 1 pays best while exploring and nothing afterwards; it stays."""
-    rewards = np.tile([0.2, 1.0, 0.3], (40, 30, 1))
-    rewards[:, 6:, 1] = 0
-    actions = simulate(ExploreThenCommit(2), rewards, fold(0, np.arange(40))).actions
-    assert (np.sort(actions[:, :6], axis=1) == [0, 0, 1, 1, 2, 2]).all()
-    assert (np.sort(actions[:, :3], axis=1) == [0, 1, 2]).all()
-    assert (actions[:, 6:] == 1).all()
-    assert len(np.unique(actions[:, :3], axis=0)) == 6
-
-
-def test_ucb_by_hand() -> None:
-    history = seen([4, 1], [2.4, 0.3])
-    assert Ucb(1.0, "none")(history)[:, 0].tolist() == [0, 1]  # .6 + .5 < .3 + 1
-    assert Ucb(0.25, "none")(history)[:, 0].tolist() == [1, 0]  # .6 + .25 > .3 + .5
-    assert Ucb(0.25, "log")(history)[:, 0].tolist() == [0, 1]  # ln 5: .6 + .317 < .3 + .634
-    assert Ucb(0.2, "log")(history)[:, 0].tolist() == [1, 0]  # ln 5: .6 + .284 > .3 + .567
-    assert Ucb(5.0, "none")(seen([9, 0], [9, 0]))[:, 0].tolist() == [0, 1]
-
-
-def test_thompson_bernoulli_chooses_as_often_as_an_arm_is_best() -> None:
-    """P(Beta(3, 1) > Beta(1, 2)) = 9/10."""
-    share = ThompsonBernoulli()(seen([2, 1], [2, 0], 20_000))[0].mean()
-    assert abs(share - 0.9) < 4 * np.sqrt(0.9 * 0.1 / 20_000)
-
-
-def test_thompson_gaussian_chooses_as_often_as_an_arm_is_best() -> None:
-    policy = ThompsonGaussian(noise=0.5, prior_mean=0.4, prior_sd=0.25)
-    share = policy(seen([4, 0], [2.4, 0], 20_000))[0].mean()
-    # four rewards of average .6 weigh as much as the prior: N(.5, 1/32); the other keeps N(.4, 1/16)
-    known = stats.norm.cdf(0.1 / np.sqrt(1 / 32 + 1 / 16))
-    assert abs(share - known) < 4 * np.sqrt(known * (1 - known) / 20_000)
-
-
-def test_exp3_by_hand() -> None:
-    pi = Exp3(0.3)(seen([2, 1, 0], [1, 1, 0], weighted=np.array([[5.0], [2.0], [0.0]])))[:, 0]
-    weights = np.exp(0.1 * np.array([5.0, 2.0, 0.0]))
-    assert pi == pytest.approx(0.7 * weights / weights.sum() + 0.1)
 
 
 def test_simulate_shows_what_happened_and_nothing_else() -> None:
@@ -133,6 +78,75 @@ def test_simulate_shows_what_happened_and_nothing_else() -> None:
         assert (history.last == (did.actions[:, t - 1] if t else -1)).all()
 
 
+def test_full_information_shows_every_arm() -> None:
+    rewards, pi, book = np.random.default_rng(0).random((50, 9, 3)), np.array([0.5, 0.3, 0.2]), []
+
+    def spy(history: Seen) -> np.ndarray:
+        book.append((history.counts.copy(), history.sums.copy(), history.weighted.copy(), history.last.copy()))
+        return np.repeat(pi[:, None], 50, axis=1)
+
+    did = simulate(spy, rewards, fold(0, np.arange(50)), full=True)
+    assert (did.rewards == np.take_along_axis(rewards, did.actions[:, :, None], axis=2)[:, :, 0]).all()
+    assert did.policies.shape == (50, 9, 3)
+    assert (did.policies == pi).all()
+    for t, (counts, sums, weighted, last) in enumerate(book):
+        assert (counts == t).all()
+        assert sums == pytest.approx(rewards[:, :t].sum(axis=1).T)
+        assert (weighted == sums).all()
+        assert (last == (did.actions[:, t - 1] if t else -1)).all()
+
+
+def test_a_policy_learns_from_what_it_was_shown() -> None:
+    """A spy with a memory checks what ``learn`` is given, on a bandit and in full information."""
+    rewards, pi, size = np.random.default_rng(1).random((20, 6, 3)), np.array([0.5, 0.3, 0.2]), 20
+
+    class Spy:
+        def __call__(self, history: Seen) -> np.ndarray:
+            assert history.own == (history.step or None)
+            return np.repeat(pi[:, None], size, axis=1)
+
+        def learn(self, history: Seen, shown: np.ndarray, reward: np.ndarray, weighted: np.ndarray) -> int:
+            book.append((shown.copy(), reward.copy(), weighted.copy()))
+            return history.step + 1
+
+    for full in (False, True):
+        book: list = []
+        did = simulate(Spy(), rewards, fold(0, np.arange(size)), full=full)
+        for t, (shown, reward, weighted) in enumerate(book):
+            played = np.arange(3)[:, None] == did.actions[:, t]
+            assert (shown == (played | full)).all()
+            assert (reward == shown * rewards[:, t].T).all()
+            assert weighted == pytest.approx(reward if full else reward / pi[:, None])
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_the_arm_played_last_pays_less(full: bool) -> None:
+    rewards, book = np.random.default_rng(2).random((30, 8, 3)), []
+
+    def spy(history: Seen) -> np.ndarray:
+        book.append(history.sums.copy())
+        return np.full((3, 30), 1 / 3)
+
+    did = simulate(spy, rewards, fold(0, np.arange(30)), full=full, reaction=0.25)
+    realised = rewards.copy()
+    realised[:, 1:] -= 0.25 * (did.actions[:, :-1, None] == np.arange(3))
+    assert did.rewards == pytest.approx(np.take_along_axis(realised, did.actions[:, :, None], axis=2)[:, :, 0])
+    shown = full | (did.actions[:, :7, None] == np.arange(3))
+    assert book[-1] == pytest.approx((shown * realised[:, :7]).sum(axis=1).T)
+    assert (did.rewards[:, 0] == simulate(Random(), rewards, fold(0, np.arange(30))).rewards[:, 0]).all()
+
+
+@pytest.mark.parametrize("name", ENTRIES)
+def test_every_policy_plays_every_environment(name: str, hard: Task) -> None:
+    """pi_t stands in the record of full information alone."""
+    for environment in ("mab", "fol"):
+        did = play(ENTRIES[name], replace(hard, environment=environment), draw(hard, 30))
+        assert did.actions.min() >= 0
+        assert did.actions.max() < 5
+        assert (did.policies is not None) == (environment == "fol")
+    assert did.policies.sum(axis=2) == pytest.approx(np.ones((30, 100)))
+
+
 def test_actions_are_sampled_from_pi() -> None:
     pi = np.array([0.5, 0.0, 0.3, 0.2, 0.0])
     did = simulate(lambda _: np.repeat(pi[:, None], 2_000, axis=1), np.zeros((2_000, 10, 5)), fold(0, np.arange(2_000)))
@@ -146,7 +160,8 @@ def test_order_and_company_change_nothing(name: str, hard: Task) -> None:
     episodes = draw(hard, 60)
     base = play(ENTRIES[name], hard, episodes)
     some = np.random.default_rng(0).permutation(60)[:23]
-    part = replace(episodes, rewards=episodes.rewards[some], seeds=episodes.seeds[some])
+    chosen = {key: getattr(episodes, key)[some] for key in ("mean_rewards", "rewards", "seeds")}
+    part = replace(episodes, **chosen)
     did = play(ENTRIES[name], hard, part)
     assert (did.actions == base.actions[some]).all()
     assert (did.rewards == base.rewards[some]).all()
@@ -159,7 +174,7 @@ def test_a_longer_horizon_begins_with_the_shorter(name: str, hard: Task) -> None
     assert (longer.actions[:, :30] == did.actions).all()
 
 
-@pytest.mark.parametrize("name", ["greedy", "UCB (c=1)", "UCB (c=2 ln t)", "explore-then-commit (m=2)"])
+@pytest.mark.parametrize("name", ["greedy", "UCB (c=1)", "UCB (c=2 ln t)", "explore-then-commit (m=2)", *LEARNERS])
 def test_each_arm_is_tried_once_first_in_random_order(name: str, hard: Task) -> None:
     first = play(ENTRIES[name], hard, draw(hard, 400)).actions[:, :5]
     assert (np.sort(first, axis=1) == np.arange(5)).all()
@@ -169,18 +184,39 @@ def test_each_arm_is_tried_once_first_in_random_order(name: str, hard: Task) -> 
 @given(
     arrays(np.int64, (4,), elements=st.integers(0, 20)),
     arrays(np.float64, (4,), elements=st.sampled_from([0.0, 0.25, 0.5, 1.0])),
+    arrays(np.float64, (4,), elements=st.floats(-1e4, 1e4)),
     st.permutations(range(4)),
-    st.sampled_from([n for n in ENTRIES if not n.startswith("Thompson")]),
+    st.sampled_from([n for n in ENTRIES if n not in ORACLES]),
 )
 def test_pi_is_a_distribution_and_names_of_arms_do_not_matter(
-    counts: np.ndarray, averages: np.ndarray, names: list[int], name: str
+    counts: np.ndarray, averages: np.ndarray, weighted: np.ndarray, names: list[int], name: str
 ) -> None:
+    """On arbitrary books, and after one more step in which arm 2 is played and pays .5."""
     policy, sums = policy_from_config(ENTRIES[name]), counts * averages
-    pi = policy(seen(counts.tolist(), sums.tolist(), last=np.array([2])))[:, 0]
-    assert (pi >= 0).all()
-    assert pi.sum() == pytest.approx(1)
-    there = np.array([names.index(2)])
-    assert policy(seen(counts[names].tolist(), sums[names].tolist(), last=there))[:, 0] == pytest.approx(pi[names])
+
+    def pis(order: list[int]) -> list[np.ndarray]:
+        last, step = np.array([order.index(2)]), int(counts.sum())
+        history = seen(counts[order].tolist(), sums[order].tolist(), step=step, last=last)
+        history = replace(history, weighted=weighted[order][:, None])
+        found = [policy(history)]
+        if isinstance(policy, Learner):
+            shown = np.arange(4)[:, None] == last
+            found.append(policy(replace(history, own=policy.learn(history, shown, shown * 0.5, shown * 0.5))))
+        return [pi[:, 0] for pi in found]
+
+    for pi, renamed in zip(pis([0, 1, 2, 3]), pis(names), strict=True):
+        assert (pi >= 0).all()
+        assert pi.sum() == pytest.approx(1)
+        if name not in SAMPLERS:
+            assert renamed == pytest.approx(pi[names])
+
+
+@given(arrays(np.float64, (12, 4), elements=st.sampled_from([0.0, 0.25, 0.5, 1.0])), st.permutations(range(4)))
+def test_in_full_information_names_of_arms_never_matter(rewards: np.ndarray, names: list[int]) -> None:
+    for name in set(ENTRIES) - {*SAMPLERS, *ORACLES, "explore-then-commit (m=2)"}:  # which commits to what it drew
+        policy, seeds = policy_from_config(ENTRIES[name]), fold(0, np.arange(1))
+        pi, renamed = (simulate(policy, r[None], seeds, full=True).policies[0] for r in (rewards, rewards[:, names]))
+        assert renamed == pytest.approx(pi[:, names]), name
 
 
 def test_labels_print_every_constant() -> None:
@@ -199,6 +235,16 @@ def test_labels_print_every_constant() -> None:
         ({"policy": "explore_then_commit", "pulls": 0}, "pulls"),
         ({"policy": "thompson_gaussian", "noise": 0, "prior_mean": 0.5, "prior_sd": 0.2}, "noise"),
         ({"policy": "exp3", "gamma": 0}, "gamma"),
+        ({"policy": "exp3_s", "gamma": 1.1, "alpha": 0.1}, "gamma"),
+        ({"policy": "exp3_s", "gamma": 0.1, "alpha": -0.1}, "alpha"),
+        ({"policy": "sliding_window_ucb", "constant": 1.0, "window": 0}, "window"),
+        ({"policy": "sliding_window_ucb", "constant": -1.0, "window": 5}, "constant"),
+        ({"policy": "discounted_ucb", "constant": 1.0, "discount": 0}, "discount"),
+        ({"policy": "discounted_ucb", "constant": -1.0, "discount": 0.9}, "constant"),
+        ({"policy": "hedge", "eta": 0}, "eta"),
+        ({"policy": "ftrl_l2", "eta": -1}, "eta"),
+        ({"policy": "ftpl", "scale": 0}, "scale"),
+        ({"policy": "per_step_oracle", "means": 1}, "means"),
         ({"policy": "greedy", "bonus": 1}, "bonus"),
     ],
 )
@@ -210,3 +256,10 @@ def test_impossible_policies_are_refused_by_name(entry: dict, named: str) -> Non
 def test_thompson_bernoulli_refuses_gaussian_rewards(gaussian: Task) -> None:
     with pytest.raises(ValueError, match="Bernoulli rewards"):
         play({"policy": "thompson_bernoulli"}, gaussian, draw(gaussian, 2))
+
+
+def test_the_config_defines_only_policies_that_exist() -> None:
+    config = yaml.safe_load((Path(__file__).parents[2] / "config.yaml").read_text(encoding="utf-8"))
+    labels = [label(entry) for entry in config["baselines"].values()]
+    assert len(set(labels)) == len(labels)
+    assert {entry["policy"] for entry in config["baselines"].values()} == set(POLICIES)

@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rmft.core.drifts import DRIFTS, Abrupt, Adaptive, Constant, Linear, RandomWalk, Sine
 from rmft.core.priors import Gap, Uniform
-from rmft.core.rewards import Bernoulli, Gaussian
+from rmft.core.rewards import PROCESSES, Bernoulli, Cauchy, Gaussian
 from rmft.core.tasks import Episodes, Task, draw_episodes, task_from_config
 
 TASKS = [
@@ -21,6 +22,29 @@ ENTRY = {
     "rewards": {"kind": "gaussian", "noise": 0.1},
     "context": "buttons",
 }
+MOVES = {
+    "constant": {},
+    "sine": {"amplitude": 0.1, "period": 10},
+    "linear": {"slope": 0.001},
+    "random_walk": {"step": 0.05, "low": 0.2, "high": 0.8},
+    "abrupt": {"hazard": 0.2},
+    "alternating": {"period": 3},
+    "adaptive": {"penalty": 0.1},
+}
+SCATTERS = {
+    "gaussian": {"noise": 0.1},
+    "bernoulli": {},
+    "uniform": {"width": 0.2},
+    "cauchy": {"scale": 0.05, "clip": [-1, 2]},
+    "pareto": {"shape": 2.5, "scale": 0.1},
+    "mixture": {"offsets": [-0.2, 0.2], "weights": [0.5, 0.5], "noise": 0.05},
+}
+
+
+def moving(drift: str, rewards: str, **changes: object) -> Task:
+    entry = {"environment": "fol", "means": {"kind": "uniform", "low": 0.25, "high": 0.75}, "horizon": 8}
+    parts = {"drift": {"kind": drift, **MOVES[drift]}, "rewards": {"kind": rewards, **SCATTERS[rewards]}}
+    return task_from_config("moving", ENTRY | entry | parts | changes)
 
 
 def draw(task: Task, scenarios: range = range(5), per_scenario: int = 3, **changes: object) -> Episodes:
@@ -37,6 +61,28 @@ def draw(task: Task, scenarios: range = range(5), per_scenario: int = 3, **chang
         ({"arms": 1}, "arms"),
         ({"horizon": 0}, "horizon"),
         ({"means": {"kind": "gap", "gap": 1.2}, "rewards": {"kind": "bernoulli"}}, "Bernoulli means"),
+        ({"environment": "bandit"}, "environment: must be one of fol, mab, ns-mab"),
+        ({"interaction": "chat"}, "interaction"),
+        ({"output": "policy"}, "output"),
+        ({"reasoning": "much"}, "reasoning"),
+        ({"shown": "weighted"}, "shown"),
+        ({"shown": "importance_weighted"}, "shown: importance_weighted needs output distribution"),
+        ({"shown": "importance_weighted", "output": "distribution", "environment": "fol"}, "shown"),
+        ({"drift": {"kind": "sin"}}, "drift: kind"),
+        ({"drift": "sine"}, "drift: must be a mapping with kind"),
+        ({"drift": {"kind": "abrupt", "hazard": 2}}, "drift: hazard"),
+        ({"drift": {"kind": "abrupt", "hazard": 0.1}}, "drift: must be constant in mab"),
+        ({"drift": {"kind": "adaptive", "penalty": 0.1}}, "drift: must be constant in mab"),
+        ({"environment": "ns-mab"}, "drift: must not be constant"),
+        (
+            {"environment": "fol", "drift": {"kind": "abrupt", "hazard": 0.1}, "means": {"kind": "gap", "gap": 0.2}},
+            "drift: abrupt draws each arm",
+        ),
+        ({"environment": "fol", "drift": {"kind": "random_walk", "step": 0.1, "low": 0.3, "high": 1}}, "drift: low"),
+        (
+            {"environment": "fol", "drift": {"kind": "linear", "slope": 0.01}, "rewards": {"kind": "bernoulli"}},
+            "Bernoulli means .* not reach",
+        ),
     ],
 )
 def test_impossible_tasks_are_refused_by_name(change: dict, named: str) -> None:
@@ -86,3 +132,64 @@ def test_another_split_seed_or_iteration_is_another_world(change: dict) -> None:
     assert (base.mean_rewards != other.mean_rewards).all()
     assert (base.rewards != other.rewards).all()
     assert (base.seeds != other.seeds).all()
+
+
+def test_new_keys_are_optional_and_read() -> None:
+    plain = task_from_config("t", ENTRY)
+    assert (plain.drift, plain.interaction, plain.output, plain.reasoning, plain.shown) == (
+        Constant(),
+        "dialogue",
+        "action",
+        "free",
+        "raw",
+    )
+    change = {
+        "environment": "ns-mab",
+        "drift": {"kind": "sine", "amplitude": 0.1, "period": 12},
+        "rewards": {"kind": "cauchy", "scale": 0.1, "clip": [-1, 2]},
+        "interaction": "summary",
+        "output": "distribution",
+        "shown": "importance_weighted",
+        "reasoning": "asked",
+    }
+    task = task_from_config("t", ENTRY | change)
+    assert task.drift == Sine(0.1, 12)
+    assert task.rewards == Cauchy(0.1, (-1, 2))
+    assert hash(task) == hash(task_from_config("t", ENTRY | change))
+
+
+def test_bernoulli_means_may_move_as_far_as_0_and_1() -> None:
+    for drift in (Sine(0.3, 5), Linear(0.3 / 7), RandomWalk(0.1, 0.0, 1.0), Abrupt(0.1), Adaptive(0.3)):
+        Task("t", "fol", 3, 8, Uniform(0.3, 0.7), Bernoulli(), "buttons", drift)
+        with pytest.raises(ValueError, match=r"Bernoulli|low\.\.high"):
+            Task("t", "fol", 3, 8, Uniform(-0.3, 1.7), Bernoulli(), "buttons", drift)
+
+
+@pytest.mark.parametrize("rewards", PROCESSES)
+@pytest.mark.parametrize("drift", DRIFTS)
+def test_every_drift_with_every_process(drift: str, rewards: str) -> None:
+    """A longer horizon begins with the shorter, rollouts of a scenario share its drift, and no drift moves the streams."""
+    task = moving(drift, rewards)
+    short, long = draw(task), draw(replace(task, horizon=16))
+    still = drift in ("constant", "adaptive")
+    assert short.mean_rewards.shape == (15, 1 if still else 8, 3)
+    assert short.rewards.shape == (15, 8, 3)
+    assert (long.rewards[:, :8] == short.rewards).all()
+    assert (long.mean_rewards[:, :8] == short.mean_rewards).all()
+    assert (short.mean_rewards[::3] == short.mean_rewards[2::3]).all()
+    assert short.reaction == (0.1 if drift == "adaptive" else 0)
+    base = draw(moving("constant", rewards))
+    assert (short.seeds == base.seeds).all()
+    assert (short.mean_rewards[:, 0] == base.mean_rewards[:, 0]).all() or drift == "sine"
+    means = np.broadcast_to(short.mean_rewards, short.rewards.shape)
+    if rewards in ("gaussian", "uniform", "pareto", "mixture"):
+        scatter = base.rewards - base.mean_rewards
+        assert short.rewards - means == pytest.approx(scatter, abs=1e-9)
+
+
+def test_the_draws_of_a_constant_drift_are_those_of_before() -> None:
+    """Known by heart: results of earlier versions rest on these bytes."""
+    drawn = draw(TASKS[0], range(2), 1)
+    assert drawn.mean_rewards[:, 0, 0].tolist() == [0.12692284008986043, 0.5376222165809073]
+    assert drawn.rewards[:, 3, 1] == pytest.approx([0.21929087749488202, 0.022110066461678887], rel=1e-14)
+    assert drawn.seeds.tolist() == [17502527640060583980, 14966128085142023633]

@@ -13,6 +13,7 @@ from transformers import AutoModelForCausalLM
 from rmft.core.information import information_regret
 from rmft.core.prompts import Context
 from rmft.core.tasks import Task, draw_episodes, draw_heldout
+from rmft.core.trajectory import Play
 from rmft.models.policy import read_policy
 
 TRAJECTORIES = {
@@ -134,7 +135,7 @@ def test_scores_are_the_trajectories_own(cell: Path, task: Task) -> None:
     assert np.allclose(curve, lost.cumsum(axis=1))
     assert np.allclose(regret, lost.sum(axis=1))
     assert np.allclose(reward, rewards.mean(axis=1))
-    assert np.allclose(informed, information_regret(task, actions, rewards))
+    assert np.allclose(informed, information_regret(task, Play(actions, rewards, means)))
 
 
 def test_the_best_are_selected_in_every_scenario(cell: Path, method: dict) -> None:

@@ -6,15 +6,18 @@ from rmft.core.seeding import fold, normals, uniforms
 
 
 def gammas(seeds: np.ndarray, shape: np.ndarray) -> np.ndarray:
-    """Gamma(shape, 1) numbers, shape >= 1, one for each seed (Marsaglia and Tsang 2000)."""
+    """Gamma(shape, 1) numbers, shape >= 1, one for each seed (Marsaglia and Tsang 2000, with their squeeze)."""
     d = np.broadcast_to(shape, seeds.shape).ravel() - 1 / 3
     seeds, out, left, trial = seeds.ravel(), np.empty(seeds.size), np.arange(seeds.size), 0
     while left.size:
         stream, scale = fold(seeds[left], trial), d[left]
         x = normals(stream, 0)
         v = (1 + x / np.sqrt(9 * scale)) ** 3
-        positive = np.maximum(v, 1e-300)
-        accepted = (v > 0) & (np.log1p(-uniforms(stream, 2)) < x**2 / 2 + scale * (1 - v + np.log(positive)))
+        u, positive = uniforms(stream, 2), v > 0
+        accepted = positive & (u > 0.0331 * x**4)
+        doubt = np.flatnonzero(positive & ~accepted)
+        bound = x[doubt] ** 2 / 2 + scale[doubt] * (1 - v[doubt] + np.log(v[doubt]))
+        accepted[doubt] = np.log1p(-u[doubt]) < bound
         out[left[accepted]] = (scale * v)[accepted]
         left, trial = left[~accepted], trial + 1
     return out

@@ -1,117 +1,339 @@
-"""Text <-> action: what a policy is told, and the strict reading of what it answers."""
+"""Text <-> choice: what a policy is told, and the strict reading of what it answers."""
 
 import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import product
 from string import Formatter
 
-PLACEHOLDERS = {
-    "instructions": {"arms", "horizon"},
-    "feedback": {"arm", "reward"},
-    "answer": {"arm"},
-    "reask": {"arm"},
-    "exploit": {"arm", "reward"},
+CHOICES = {
+    "environment": ("mab", "ns-mab", "fol"),
+    "interaction": ("dialogue", "summary"),
+    "output": ("action", "distribution"),
+    "reasoning": ("free", "none", "asked"),
+    "shown": ("raw", "importance_weighted"),
 }
-REASONS = {"untried": {"arm"}, "best": {"arm", "average"}, "any": {"arm"}, "stay": {"arm"}}
+PLACEHOLDERS = {  # of each text of a context, by its dotted key
+    "instructions.mab": "arms horizon",
+    "instructions.ns-mab": "arms horizon",
+    "instructions.fol": "arms horizon",
+    "notes.distribution": "",
+    "notes.importance_weighted": "",
+    "ask.action.free": "answer",
+    "ask.action.none": "answer",
+    "ask.action.asked": "answer",
+    "ask.distribution.free": "answer",
+    "ask.distribution.none": "answer",
+    "ask.distribution.asked": "answer",
+    "feedback.raw": "arm reward",
+    "feedback.importance_weighted": "arm reward",
+    "feedback.full": "arm rewards",
+    "summary.raw": "arm pulls average",
+    "summary.importance_weighted": "arm pulls average",
+    "summary.untried": "arm",
+    "summary.step": "step horizon",
+    "summary.question": "",
+    "exploit.dialogue": "shown",
+    "exploit.summary": "shown",
+    "answer.action": "arm",
+    "answer.distribution": "shares",
+    "reask.action": "answer",
+    "reask.distribution": "answer",
+    "reasons.untried": "arm",
+    "reasons.best": "arm average",
+    "reasons.any": "arm",
+    "reasons.stay": "arm",
+}
+REASONS = tuple(key.removeprefix("reasons.") for key in PLACEHOLDERS if key.startswith("reasons."))
+_MAY_BE_EMPTY = ("ask.action.free", "ask.distribution.free")
+
+_SHARE = re.compile(r"0(\.[0-9]{1,4})?|1(\.0{1,4})?")  # a probability of at most 4 decimals
+_UNIT = 10_000  # shares are added up as whole numbers of ten-thousandths, so that no sum is a matter of rounding
+_TOLERANCE = 200  # ten-thousandths that a sum of shares may be off
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a reply says: an action, or a policy (K probabilities, sum 1), by the output that was asked for.
+
+    renormalised: the shares as written were further than 0.02 from a sum of 1.
+    """
+
+    action: int | None
+    policy: tuple[float, ...] | None
+    renormalised: bool
 
 
 @dataclass(frozen=True)
 class Context:
-    """A language context (workflow/scenarios/*.yaml): wording and arm names for one task's K arms."""
+    """A language context (workflow/scenarios/*.yaml): wording and arm names for one task's K arms, environment,
+    interaction, output, reasoning and shown rewards. ``answer``: what stands before and after the choice in the final line.
+    """
 
     arm_names: tuple[str, ...]
     number: str
+    full_information: bool
+    output: str
     instructions: str
+    notes: tuple[str, ...]
+    ask: str
     feedback: str
-    answer: str
+    feedback_full: str
+    tried: str
+    untried: str
+    step: str
+    question: str
+    answer: tuple[str, str]
     reask: str
     exploit: str
     reasons: dict[str, str]
 
     def opening(self, horizon: int) -> str:
-        """The first message: the rules of the problem."""
-        return self.instructions.format(arms=", ".join(self.arm_names), horizon=horizon)
+        """The rules of the problem: the first message of a dialogue."""
+        rules = self.instructions.format(arms=", ".join(self.arm_names), horizon=horizon)
+        return " ".join(filter(None, (rules, *self.notes, self.ask.format(answer=self._example()))))
 
     def write(self, number: float) -> str:
         """A number as the context writes it; never a negative zero."""
-        text = self.number.format(number)
-        return text.lstrip("-") if not any(c in "123456789" for c in text) else text
+        zero = self.number.format(0.0)
+        return zero if self.number.format(abs(number)) == zero else self.number.format(number)
 
     def show(self, action: int, reward: float) -> str:
-        """What is shown after a step of a bandit: the chosen arm and its reward."""
+        """What is shown after a step of a bandit: the chosen arm and its reward.
+
+        Where importance-weighted rewards are shown, ``reward`` is already divided by pi_t(action).
+        """
         return self.feedback.format(arm=self.arm_names[action], reward=self.write(reward))
 
-    def tell_exploit(self, action: int, reward: float) -> str:
-        """The same, with the order to exploit from here on."""
-        return self.exploit.format(arm=self.arm_names[action], reward=self.write(reward))
+    def show_all(self, action: int, rewards: Sequence[float]) -> str:
+        """What is shown after a step with full information: the chosen arm, and the rewards (K) of all."""
+        listed = self._list(map(self.write, rewards))
+        return self.feedback_full.format(arm=self.arm_names[action], rewards=listed)
+
+    def summary(self, step: int, horizon: int, pulls: Sequence[int], averages: Sequence[float]) -> str:
+        """All that is said at step t = 1..T of a summary interaction: the rules, a line per arm, the step, the question.
+
+        pulls, averages: K each. The average of an arm of which nothing was seen is not read, whatever it is.
+        """
+        seen_all = self.full_information and sum(pulls) > 0
+        lines = [
+            self.tried.format(arm=name, pulls=n, average=self.write(average))
+            if n or seen_all
+            else self.untried.format(arm=name)
+            for name, n, average in zip(self.arm_names, pulls, averages, strict=True)
+        ]
+        return "\n".join((self.opening(horizon), *lines, self.step.format(step=step, horizon=horizon), self.question))
+
+    def tell_exploit(self, shown: str) -> str:
+        """What is shown (feedback, or a whole summary) with the order to exploit from here on."""
+        return self.exploit.format(shown=shown)
 
     def ask_again(self) -> str:
         """What is said after a reply that could not be read."""
-        return self.reask.format(arm=self.arm_names[0])
+        return self.reask.format(answer=self._example())
 
     def reply(self, reason: str, action: int, average: float = 0.0) -> str:
-        """A whole reply: one sentence, then the final form on a line of its own."""
-        name = self.arm_names[action]
-        sentence = self.reasons[reason].format(arm=name, average=self.write(average))
-        return f"{sentence}\n{self.answer.format(arm=name)}"
+        """A whole reply with an action: one sentence (none with reasoning ``none``), then the final form on its own line."""
+        return self._say(reason, action, average, self.arm_names[action])
 
-    def parse(self, reply: str) -> int | None:
-        """The action that a reply names in the strict final form; None for anything else, never a guess.
+    def reply_shares(self, reason: str, action: int, average: float, shares: Sequence[float]) -> str:
+        """The same with a distribution: ``shares`` (K, sum 1) in hundredths; the sentence is about ``action``."""
+        return self._say(reason, action, average, self._list(_hundredths(shares)))
 
-        The last line must be the final form with a known arm name, and no other line may begin like it.
+    def read(self, reply: str) -> Reading | None:
+        """What a reply says in the strict final form; None for anything else, never a guess.
+
+        The last line must be the final form, and no other line may begin like it: one known arm name, or every arm once,
+        in any order, with a number in [0, 1] of at most 4 decimals. Shares are divided by their sum.
         """
-        start, end = self.answer.split("{arm}")
+        start, end = self.answer
         lines = [line.strip() for line in reply.strip().splitlines()]
         if sum(line.startswith(start.strip()) for line in lines) != 1:
             return None
-        names = "|".join(re.escape(name) for name in self.arm_names)
-        match = re.fullmatch(f"{re.escape(start)}({names}){re.escape(end)}", lines[-1])
-        return self.arm_names.index(match[1]) if match else None
+        last = lines[-1]
+        if not (last.startswith(start) and last.endswith(end)):
+            return None
+        choice = last[len(start) : len(last) - len(end)]
+        if self.output == "distribution":
+            return self._read_shares(choice)
+        return Reading(self.arm_names.index(choice), None, False) if choice in self.arm_names else None
+
+    def parse(self, reply: str) -> int | None:
+        """The action alone of ``read``."""
+        reading = self.read(reply)
+        return reading.action if reading else None
+
+    def _read_shares(self, choice: str) -> Reading | None:
+        parts = [part.rpartition(" ") for part in choice.split(", ")]
+        if sorted(name for name, _, _ in parts) != sorted(self.arm_names):
+            return None
+        if not all(_SHARE.fullmatch(share) for _, _, share in parts):
+            return None
+        shares = {name: round(float(share) * _UNIT) for name, _, share in parts}
+        if not (total := sum(shares.values())):
+            return None
+        policy = tuple(shares[name] / total for name in self.arm_names)
+        return Reading(None, policy, abs(total - _UNIT) > _TOLERANCE)
+
+    def _say(self, reason: str, action: int, average: float, choice: str) -> str:
+        sentence = self.reasons[reason].format(arm=self.arm_names[action], average=self.write(average))
+        return "\n".join(filter(None, (sentence, self._final(choice))))
+
+    def _final(self, choice: str) -> str:
+        return choice.join(self.answer)
+
+    def _list(self, numbers: Iterable[str]) -> str:
+        return ", ".join(f"{name} {number}" for name, number in zip(self.arm_names, numbers, strict=True))
+
+    def _example(self) -> str:
+        """A final line in the right form: the first arm, or equal shares."""
+        arms = len(self.arm_names)
+        shares = self.output == "distribution"
+        return self._final(self._list(_hundredths([1 / arms] * arms)) if shares else self.arm_names[0])
 
 
-def context_from_config(entry: dict, *, arms: int, name: str = "context") -> Context:
-    """The context of a yaml mapping, cut to ``arms`` names. Raises ValueError, naming the key, where it cannot be."""
-    missing = {"arm_names", "number", "reasons", *PLACEHOLDERS} ^ set(_mapping(entry, name))
-    if missing:
-        raise ValueError(f"{name}: missing or unknown keys: {', '.join(sorted(map(str, missing)))}")
-    texts = {key: (entry[key], want) for key, want in PLACEHOLDERS.items()}
-    reasons = _mapping(entry["reasons"], f"{name}: reasons")
-    texts |= {f"reasons.{key}": (reasons.get(key, ""), want) for key, want in REASONS.items()}
-    for key, (text, want) in texts.items():
-        if (found := _placeholders(text, f"{name}: {key}")) != want:
-            raise ValueError(f"{name}: {key}: needs exactly the placeholders {sorted(want)}, has {sorted(found)}")
-    arm_names = entry["arm_names"]
-    texts_only = isinstance(arm_names, list) and all(isinstance(n, str) and n.strip() == n != "" for n in arm_names)
-    if not texts_only or len(set(arm_names)) != len(arm_names):
-        raise ValueError(f"{name}: arm_names: must be a list of distinct, non-empty strings")
-    if len(arm_names) < arms:
-        raise ValueError(f"{name}: arm_names: {len(arm_names)} names for {arms} arms; add names")
-    context = Context(**(entry | {"arm_names": tuple(arm_names[:arms])}))
-    _check_readable(context, name)
-    return context
+def _hundredths(shares: Sequence[float]) -> list[str]:
+    """Shares (sum 1) with two decimals whose sum is exactly 1: the largest remainders are rounded up."""
+    whole = [int(100 * share) for share in shares]
+    by_remainder = sorted(range(len(whole)), key=lambda arm: whole[arm] - 100 * shares[arm])
+    for arm in by_remainder[: 100 - sum(whole)]:
+        whole[arm] += 1
+    return [f"{n / 100:.2f}" for n in whole]
 
 
-def _mapping(value: object, name: str) -> dict:
-    if not isinstance(value, dict):
-        raise ValueError(f"{name}: must be a mapping, not {value!r}")
-    return value
+def context_from_config(
+    entry: dict,
+    *,
+    arms: int,
+    name: str = "context",
+    environment: str = "mab",
+    interaction: str = "dialogue",
+    output: str = "action",
+    reasoning: str = "free",
+    shown: str = "raw",
+) -> Context:
+    """The context of a yaml mapping, cut to ``arms`` names. Raises ValueError, naming the key, where it cannot be.
+
+    All wording is checked, that of other environments and outputs too.
+    """
+    mode = {"environment": environment, "interaction": interaction, "reasoning": reasoning, "shown": shown}
+    _check_mode(name, mode | {"output": output})
+    texts = _texts(entry, name)
+    names = _arm_names(entry["arm_names"], arms, name)
+    _check_number(entry["number"], name)
+    for each in CHOICES["output"]:
+        _check_readable(_context(texts, names, entry["number"], output=each, **mode | {"reasoning": "free"}), name)
+    return _context(texts, names, entry["number"], output=output, **mode)
 
 
-def _placeholders(text: object, name: str) -> set[str]:
+def _context(
+    texts: dict[str, str],
+    arm_names: tuple[str, ...],
+    number: str,
+    *,
+    environment: str,
+    interaction: str,
+    output: str,
+    reasoning: str,
+    shown: str,
+) -> Context:
+    """The one place where wording is chosen by the kind of task."""
+    start, end = texts[f"answer.{output}"].split("{shares}" if output == "distribution" else "{arm}")
+    return Context(
+        arm_names=arm_names,
+        number=number,
+        full_information=environment == "fol",
+        output=output,
+        instructions=texts[f"instructions.{environment}"],
+        notes=tuple(texts[key] for key in (f"notes.{output}", f"notes.{shown}") if key in texts),
+        ask=texts[f"ask.{output}.{reasoning}"],
+        feedback=texts[f"feedback.{shown}"],
+        feedback_full=texts["feedback.full"],
+        tried=texts[f"summary.{shown}"],
+        untried=texts["summary.untried"],
+        step=texts["summary.step"],
+        question=texts["summary.question"],
+        answer=(start.format(), end.format()),
+        reask=texts[f"reask.{output}"],
+        exploit=texts[f"exploit.{interaction}"],
+        reasons={reason: "" if reasoning == "none" else texts[f"reasons.{reason}"] for reason in REASONS},
+    )
+
+
+def _check_mode(name: str, mode: dict[str, str]) -> None:
+    for key, value in mode.items():
+        if value not in CHOICES[key]:
+            raise ValueError(f"{name}: {key}: must be one of {', '.join(CHOICES[key])}, not {value!r}")
+    weighable = mode["output"] == "distribution" and mode["environment"] != "fol"
+    if mode["shown"] == "importance_weighted" and not weighable:
+        raise ValueError(f"{name}: shown: importance_weighted needs output distribution and environment mab or ns-mab")
+
+
+def _texts(entry: object, name: str) -> dict[str, str]:
+    """The wording by dotted keys, each with the placeholders that it must have."""
+    if not isinstance(entry, dict):
+        raise ValueError(f"{name}: must be a mapping, not {entry!r}")
+    texts = _flat(entry)
+    if wrong := {"arm_names", "number", *PLACEHOLDERS} ^ set(texts):
+        raise ValueError(f"{name}: missing or unknown keys: {', '.join(sorted(wrong))}")
+    for key, want in PLACEHOLDERS.items():
+        _check_text(texts[key], sorted(want.split()), name, key)
+    return {key: texts[key] for key in PLACEHOLDERS}
+
+
+def _flat(entry: dict, above: str = "") -> dict[str, object]:
+    """{"a": {"b": 1}} as {"a.b": 1}."""
+    flat = {}
+    for key, value in entry.items():
+        flat |= _flat(value, f"{above}{key}.") if isinstance(value, dict) else {f"{above}{key}": value}
+    return flat
+
+
+def _check_text(text: object, want: list[str], name: str, key: str) -> None:
+    if not isinstance(text, str) or not (text.strip() or key in _MAY_BE_EMPTY):
+        raise ValueError(f"{name}: {key}: must be text, not {text!r}")
     try:
-        return {field for _, field, _, _ in Formatter().parse(text) if field is not None}
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{name}: {error}") from None
+        parts = [part[1:] for part in Formatter().parse(text) if part[1] is not None]
+    except ValueError as error:
+        raise ValueError(f"{name}: {key}: {error}") from None
+    found = sorted({field for field, _, _ in parts})
+    if found != want and text:
+        raise ValueError(f"{name}: {key}: needs exactly the placeholders {want}, has {found}")
+    if any(form or conversion for _, form, conversion in parts):
+        raise ValueError(f"{name}: {key}: a placeholder stands as it is, without a format of its own")
+    if key.startswith("answer.") and text.count("{") != 1:
+        raise ValueError(f"{name}: {key}: must hold its placeholder once, and no other brace")
+
+
+def _arm_names(names: object, arms: int, name: str) -> tuple[str, ...]:
+    texts_only = isinstance(names, list) and all(isinstance(n, str) and n.strip() == n != "" for n in names)
+    if not texts_only or len(set(names)) != len(names):
+        raise ValueError(f"{name}: arm_names: must be a list of distinct, non-empty strings")
+    if odd := [n for n in names if "," in n or any(map(str.isnumeric, n))]:
+        raise ValueError(f"{name}: arm_names: must hold no digits or commas, as {odd[0]!r} does")
+    if len(names) < arms:
+        raise ValueError(f"{name}: arm_names: {len(names)} names for {arms} arms; add names")
+    return tuple(names[:arms])
+
+
+def _check_number(number: object, name: str) -> None:
+    try:
+        told_apart = number.format(0.25) != number.format(0.75)
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        raise ValueError(f"{name}: number: cannot write 0.25 ({error!r}); as in '{{:.2f}}'") from None
+    if not told_apart:
+        raise ValueError(f"{name}: number: {number!r} writes 0.25 and 0.75 alike; as in '{{:.2f}}'")
 
 
 def _check_readable(context: Context, name: str) -> None:
-    """A context is of use only where every reply that it can word is read as the action that it names."""
-    if context.answer.count("{arm}") != 1:
-        raise ValueError(f"{name}: answer: must hold {{arm}} once, as it stands")
-    try:
-        context.write(0.5)
-    except (LookupError, ValueError) as error:
-        raise ValueError(f"{name}: number: cannot write 0.5 ({error!r}); as in '{{:.2f}}'") from None
-    for reason, action in product(REASONS, range(len(context.arm_names))):
-        if context.parse(reply := context.reply(reason, action, 0.5)) != action:
-            raise ValueError(f"{name}: answer: {reply!r}, made with reasons.{reason}, cannot be read back")
+    """A context is of use only where every reply that it can word is read as what it means."""
+    arms = len(context.arm_names)
+    for reason, action in product(REASONS, range(arms)):
+        sure = tuple(float(arm == action) for arm in range(arms))
+        if context.output == "distribution":
+            reply, meant = context.reply_shares(reason, action, 0.5, sure), Reading(None, sure, False)
+        else:
+            reply, meant = context.reply(reason, action, 0.5), Reading(action, None, False)
+        if context.read(reply) != meant:
+            where = f"answer.{context.output}"
+            raise ValueError(f"{name}: {where}: {reply!r}, made with reasons.{reason}, cannot be read back")

@@ -1,6 +1,10 @@
-"""The record of one episode: what was asked, said, chosen and earned."""
+"""The record of one episode: what was asked, said, chosen and earned; and of many, the numbers that scores are made of."""
 
 from dataclasses import dataclass, field
+
+import numpy as np
+
+from rmft.core.drifts import reacted
 
 COMPLETE = "complete"
 CONTEXT_EXHAUSTED = "context_exhausted"
@@ -38,3 +42,37 @@ class Trajectory:
     def _append(self, ids: list[int], mask: int) -> None:
         self.token_ids.extend(ids)
         self.loss_mask.extend([mask] * len(ids))
+
+
+@dataclass(frozen=True)
+class Play:
+    """What E episodes of T steps with K arms were.
+
+    actions: int, E x T (-1: none). rewards: E x T, what the actions paid. means: E x 1 x K or E x T x K, as they came to
+    be: with the reaction to the actions in them. vectors: E x T x K, what every arm paid at each step, where all are
+    shown (full information). policies: E x T x K, pi_t where it is known.
+    """
+
+    actions: np.ndarray
+    rewards: np.ndarray
+    means: np.ndarray
+    vectors: np.ndarray | None = None
+    policies: np.ndarray | None = None
+
+    @property
+    def pi(self) -> np.ndarray:
+        """pi_t, E x T x K: the policies where they are known, else all on the action; zeros at a step without one."""
+        if self.policies is None:
+            return (self.actions[:, :, None] == np.arange(self.means.shape[2])).astype(np.float64)
+        return np.where(self.actions[:, :, None] < 0, 0, self.policies)
+
+
+def realised_means(mean_rewards: np.ndarray, actions: np.ndarray, reaction: float) -> np.ndarray:
+    """Mean rewards (or reward vectors) as they came to be, E x T x K, with the reaction to each last action (E x T) in.
+
+    Without a reaction they are returned as they are, E x 1 x K when stationary.
+    """
+    if not reaction:
+        return mean_rewards
+    last = np.concatenate([np.full((len(actions), 1), -1), actions[:, :-1]], axis=1)
+    return reacted(mean_rewards, last, reaction)

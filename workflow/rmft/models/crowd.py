@@ -111,6 +111,6 @@ def _messages(
         messages.append({"role": "assistant", "content": context.reply(REASONS[reason], action, average)})
         if t + 1 == len(actions):
             break
-        shown = context.tell_exploit(action, reward) if t + 1 == told else context.show(action, reward)
-        messages.append({"role": "user", "content": shown})
+        shown = context.show(action, reward)
+        messages.append({"role": "user", "content": context.tell_exploit(shown) if t + 1 == told else shown})
     return messages

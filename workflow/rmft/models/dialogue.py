@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from rmft.core.drifts import reacted
 from rmft.core.prompts import Context
 from rmft.core.seeding import fold, uniforms
 from rmft.core.tasks import Episodes, Task
@@ -24,7 +25,7 @@ class _Dialogue:
         self, episodes: Episodes, row: int, task: Task, context: Context, renderer: Renderer, max_reasks: int
     ) -> None:
         self.task, self.context, self.renderer, self.max_reasks = task, context, renderer, max_reasks
-        self.rewards, self.seed = episodes.rewards[row], episodes.seeds[row]
+        self.rewards, self.seed, self.reaction = episodes.rewards[row], episodes.seeds[row], episodes.reaction
         self.record = Trajectory(episodes.trajectory_ids[row], episodes.scenario_ids[row], int(self.seed))
         self.attempt = 0
         self.new_ids: list[int] = []
@@ -62,7 +63,8 @@ class _Dialogue:
         status = "fallback" if action is None else "reask" if self.attempt else "ok"
         if action is None:
             action = int(uniforms(fold(self.seed, self.step), _FALLBACK_DRAW) * self.task.arms)
-        reward = float(self.rewards[self.step, action])
+        last = self.record.actions[-1] if self.step else -1
+        reward = float(reacted(self.rewards[self.step], np.array(last), self.reaction)[action])
         self.record.parse_status.append(status)
         self.record.actions.append(action)
         self.record.rewards.append(reward)

@@ -34,7 +34,9 @@ def _chat(
 ) -> list[dict[str, str]]:
     chat = [{"role": "user", "content": context.opening(horizon)}]
     for t, (action, reward) in enumerate(zip(actions.tolist(), rewards.tolist(), strict=True)):
-        shown = (context.tell_exploit if exploit and t + 1 == len(actions) else context.show)(action, reward)
+        shown = context.show(action, reward)
+        if exploit and t + 1 == len(actions):
+            shown = context.tell_exploit(shown)
         chat += [{"role": "assistant", "content": context.reply("any", action)}, {"role": "user", "content": shown}]
     return chat
 

@@ -18,13 +18,12 @@ def work(args: Namespace) -> None:
     task, entry = program.task(args.task), program.entry(args.baseline, "--baseline", "name", "policy")
     name = entry.pop("name")
     episodes = draw_heldout(task, policy=name, scenarios=range(args.episodes))
-    played = play(entry, task, episodes)
     none = np.zeros(len(episodes), np.int32)
     columns = {
         "suite": ["in-distribution"] * len(episodes),
         "episode": np.arange(len(episodes), dtype=np.int32),
         "scenario_id": episodes.scenario_ids,
-        **measured(task, played.actions, played.rewards, episodes.mean_rewards),
+        **measured(task, play(entry, task, episodes)),
         "parse_failures": none,
         "tokens_sampled": none,
     }

@@ -8,6 +8,7 @@ The Snakefile calls ``complaint``; heavy imports stay out of here.
 import argparse
 import difflib
 import math
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from functools import cache
@@ -119,23 +120,36 @@ def of_methods(config: dict) -> Iterator[str]:
             )
 
 
+def _dotted(key: re.Match) -> str:
+    """ "tasks: a: means: low: " as "tasks.a.means.low: "."""
+    return ".".join(["tasks", *filter(None, key.groups())]) + ": "
+
+
 def of_tasks(config: dict) -> Iterator[str]:
-    """Priors that cannot be drawn, and contexts that are not there or have too few arm names."""
+    """Tasks that cannot be, contexts that are not there or have too few arm names, and tasks that no model can play."""
+    from rmft.core.information import knowable  # numpy, for the one who asks
+    from rmft.core.tasks import task_from_config
+
     contexts = {path.stem: path for path in (WORKFLOW / "scenarios").glob("*.yaml")}
     for name, task in config["tasks"].items():
-        means = task["means"]
-        half, centre = means.get("gap", 0) / 2, means.get("centre", 0.5)
-        low, high = means.get("low", centre - half), means.get("high", centre + half)
-        if not low < high:
-            yield f"tasks.{name}.means.low: {low} must lie below high ({high}); exchange them"
-        if task["rewards"]["kind"] == "bernoulli" and not 0 <= low <= high <= 1:
-            yield f"tasks.{name}.means: Bernoulli rewards need means in 0..1, not {low:g}..{high:g}; move them"
+        try:
+            task_from_config(name, task)
+        except ValueError as error:
+            yield re.sub(r"^tasks: ([\w-]+): (\w+): (?:(\w+): )?", _dotted, str(error))
+            continue
         if task["context"] not in contexts:
             yield f"tasks.{name}.context: no {task['context']} in workflow/scenarios; {mend(task['context'], contexts)}"
             continue
         names = yaml.safe_load(contexts[task["context"]].read_text(encoding="utf-8"))["arm_names"]
         if task["arms"] > len(names):
             yield f"tasks.{name}.arms: context {task['context']} names {len(names)} arms, not {task['arms']}; lower it"
+    for name in config["run"]["tasks"]:
+        task = config["tasks"][name]
+        if task["environment"] != "mab" or knowable(task_from_config(name, task)):
+            yield (
+                f"run.tasks: {name} is for baselines alone as yet: models play mab with gaussian or bernoulli rewards; "
+                "move it to run.calibration_tasks"
+            )
 
 
 def of_models(config: dict) -> Iterator[str]:

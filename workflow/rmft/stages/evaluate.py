@@ -7,27 +7,28 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from rmft.core.information import information_regret
+from rmft.core.information import known_regret
 from rmft.core.metrics import coverage, greedy_frac, min_frac, suff_fail
-from rmft.core.regret import regret_curve
+from rmft.core.regret import best_arm, regret_curve
 from rmft.core.selection import lucky
 from rmft.core.tasks import Task
+from rmft.core.trajectory import Play
 from rmft.stages import files, program
 
 
-def measured(task: Task, actions: np.ndarray, rewards: np.ndarray, means: np.ndarray) -> dict[str, object]:
-    """The columns of evaluation.parquet that actions, rewards (both E x T) and mean rewards (E x 1|T x K) settle."""
-    curve, best, horizon = regret_curve(actions, means), means[:, -1].argmax(axis=1), actions.shape[1]
+def measured(task: Task, play: Play) -> dict[str, object]:
+    """The columns of evaluation.parquet that what was played settles."""
+    curve, actions, half = regret_curve(task.environment, play), play.actions, play.actions.shape[1] // 2
     return {
         "regret": curve[:, -1],
-        "information_regret": information_regret(task, actions, rewards),
-        "reward": rewards.mean(axis=1),
+        "information_regret": known_regret(task, play),
+        "reward": play.rewards.mean(axis=1),
         "curve": list(curve),
-        "suff_fail": suff_fail(actions, best, horizon // 2),
-        "min_frac": min_frac(actions, task.arms, horizon),
-        "greedy_frac": greedy_frac(actions, rewards, task.arms),
+        "suff_fail": suff_fail(actions, best_arm(play.means, half), half),
+        "min_frac": min_frac(actions, task.arms, actions.shape[1]),
+        "greedy_frac": greedy_frac(actions, play.rewards, task.arms),
         "coverage": coverage(actions, task.arms),
-        "lucky": lucky(actions, best, task.arms),
+        "lucky": lucky(actions, best_arm(play.means, 0), task.arms) & (task.environment != "fol"),  # all is shown there
     }
 
 
@@ -40,7 +41,7 @@ def work(args: Namespace) -> None:
         "suite": table["suite"],
         "episode": np.arange(table.num_rows, dtype=np.int32),
         "scenario_id": table["scenario_id"],
-        **measured(task, *files.arrays(table, args.heldout)),
+        **measured(task, Play(*files.arrays(table, args.heldout))),
         "parse_failures": np.array(failures, np.int32),
         "tokens_sampled": table["tokens_sampled"],
     }

@@ -5,12 +5,13 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import torch
 
 from rmft.core.prompts import context_from_config
 from rmft.core.tasks import Episodes, draw_episodes, draw_heldout
-from rmft.core.trajectory import Trajectory
+from rmft.core.trajectory import Trajectory, realised_means
 from rmft.models.chat import renderer
 from rmft.models.dialogue import play
 from rmft.models.policy import read_policy
@@ -21,6 +22,7 @@ from rmft.stages.fingerprint import fingerprint
 
 
 def _table(records: list[Trajectory], episodes: Episodes, task: dict, schema: pa.Schema) -> pa.Table:
+    actions = np.array([record.actions for record in records])
     rows = [
         {
             **vars(record),
@@ -33,7 +35,9 @@ def _table(records: list[Trajectory], episodes: Episodes, task: dict, schema: pa
             "tokens_sampled": sum(record.loss_mask),
             "suite": "in-distribution",
         }
-        for record, means in zip(records, episodes.mean_rewards, strict=True)
+        for record, means in zip(
+            records, realised_means(episodes.mean_rewards, actions, episodes.reaction), strict=True
+        )
     ]
     return pa.Table.from_pylist(rows, schema=schema)
 

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from rmft.core.metrics import suff_fail
+from rmft.core.regret import best_arm
 from rmft.core.selection import select
 from rmft.stages import files, program
 
@@ -43,7 +44,8 @@ def work(args: Namespace) -> None:
     if not len(chosen):
         raise ValueError(f"{args.regret}: no trajectory is eligible: none is complete with every reply read")
     actions, _, means = files.arrays(table, args.trajectories)
-    failed = suff_fail(actions, means[:, -1].argmax(axis=1), actions.shape[1] // 2)
+    half = actions.shape[1] // 2
+    failed = suff_fail(actions, best_arm(means, half), half)
     messages, values = table["messages"].to_pylist(), regret["regret"].to_pylist()
     lines = [
         json.dumps({"messages": json.loads(messages[i]), "trajectory_id": ids[i], "regret": values[i]}) for i in chosen
