@@ -5,6 +5,7 @@ import torch
 from transformers import PreTrainedModel
 
 from rmft.core.seeding import uniforms
+from rmft.models.attention import fold
 from rmft.models.cache import GrowingCache
 from rmft.models.policy import Policy, load, load_tokenizer
 
@@ -15,6 +16,7 @@ class TransformersEngine:
     def __init__(self, model: PreTrainedModel, tokenizer: object, *, temperature: float, max_new_tokens: int) -> None:
         device = "cuda" if torch.cuda.is_available() else "cpu"
         self.model, self.tokenizer = model.to(device).eval(), tokenizer
+        fold(self.model)
         self.temperature, self.max_new_tokens = temperature, max_new_tokens
         self.end_id = self.tokenizer.eos_token_id
         self.context_length = self.model.config.max_position_embeddings
