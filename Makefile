@@ -4,10 +4,15 @@ PYTHON := $(shell for p in python3 python3.13 python3.12 python3.11; do \
 BIN := .venv/bin
 ENV := .venv/ready
 
-.PHONY: reproduce figures report plan test bench lint format clean
+.PHONY: reproduce paper-laptop figures report plan test bench lint format clean
 
 reproduce: $(ENV) ## everything: results/report.html and the main numbers
 	@$(BIN)/snakemake --cores all --quiet host rules reason
+	@$(BIN)/python -m rmft.stages.summary --tables results/tables
+
+paper-laptop: $(ENV) ## every task, suite, method and context with the small model, and first how long that will take
+	@$(BIN)/snakemake --configfile config.paper-laptop.yaml --dry-run | $(BIN)/python -m rmft.stages.eta --benchmarks results/benchmarks
+	@$(BIN)/snakemake --configfile config.paper-laptop.yaml --cores all --keep-going --quiet host rules reason
 	@$(BIN)/python -m rmft.stages.summary --tables results/tables
 
 figures: $(ENV) ## the figures, from tables that exist

@@ -26,6 +26,9 @@ wildcard_constraints:
     iteration="[0-9]+",
     baseline="[a-z0-9-]+",
     figure="[a-z_]+",
+    space="ball|simplex",
+    arms="[0-9]+",
+    architecture="[a-z0-9-]+",
 
 
 localrules:
@@ -46,5 +49,6 @@ rule all:
 
 include: "workflow/rules/policy.smk"
 include: "workflow/rules/evaluation.smk"
+include: "workflow/rules/theory.smk"
 include: "workflow/rules/tables.smk"
 include: "workflow/rules/figures.smk"

@@ -18,7 +18,7 @@ from rmft.core.tasks import Episodes, Task, draw_episodes, task_from_config
 from rmft.stages.check_config import lay_over
 
 REPOSITORY = Path(__file__).parents[1]
-BUTTONS = REPOSITORY / "workflow/scenarios/buttons.yaml"
+CONTEXTS = REPOSITORY / "workflow/scenarios"
 TASK = {
     "name": "small",
     "environment": "mab",
@@ -29,15 +29,17 @@ TASK = {
     "context": "buttons",
 }
 SHAPE = {"layers": 2, "width": 48, "heads": 2, "kv_heads": 1, "head_dim": 24, "mlp": 128, "context_length": 512}
-STEPS = {"dialogues": 4000, "batch": 16, "workers": 2, "learning_rate": 0.01, "weight_told": 0.1, "weight_choice": 3.0}
+STEPS = {"dialogues": 4000, "batch": 16, "workers": 2, "learning_rate": 0.01}
 WEIGHTS = {"weight_told": 0.1, "weight_choice": 1.0}
 MIXTURE = {"random": 0.3, "sticky": 0.15, "greedy": 0.3, "eps_greedy": 0.15, "explore_then_commit": 0.1}
-CROWD = {"mixture": MIXTURE, "epsilon": [0.0, 0.4], "stay": 0.8, "exploit_share": 0.1, "horizon": TASK["horizon"]}
+CROWD = {"mixture": MIXTURE, "epsilon": [0.0, 0.4], "stay": 0.8, "keep": [0.5, 1.0], "exploit_share": 0.1}
 SFT = {"adapter": "none", "rank": 4, "alpha": 8, "epochs": 2, "learning_rate": 0.003, "batch": 4}
 SMALL = {**SHAPE, "pretraining": {**STEPS, **WEIGHTS, "crowd": CROWD}, "sft": SFT}
 SAMPLING = {"temperature": 1.0, "max_new_tokens": 24, "max_reasks": 1, "chunk_episodes": 12}
 METHOD = {"name": "rmft-information", "score": "information_regret", "k": 2}
+WORLD = {"share": 1, **{key: value for key, value in TASK.items() if key != "name"}}
 MODEL = lay_over(yaml.safe_load((REPOSITORY / "config.yaml").read_text())["models"]["tiny"], SMALL)
+MODEL["pretraining"]["crowd"]["tasks"] = {TASK["name"]: WORLD}
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory, worker_id: str, stage: Callab
     folder.parent.mkdir(exist_ok=True)
     with FileLock(folder.with_name("lock")):
         if not (folder / "pretrain.json").exists():
-            ended = stage("pretrain", name="tiny", model=MODEL, context=BUTTONS, output=folder / "pretrain.json")
+            ended = stage("pretrain", name="tiny", model=MODEL, contexts=CONTEXTS, output=folder / "pretrain.json")
             assert ended.status == 0, ended.stderr
     return folder
 
@@ -116,7 +118,7 @@ def task() -> Task:
 @pytest.fixture(scope="session")
 def wording() -> dict:
     """The buttons, as their yaml says them."""
-    return yaml.safe_load(BUTTONS.read_text())
+    return yaml.safe_load((CONTEXTS / "buttons.yaml").read_text())
 
 
 @pytest.fixture(scope="session")
@@ -146,7 +148,7 @@ def method() -> dict:
 @pytest.fixture(scope="session")
 def make_cell(tiny: Path, stage: Callable[..., Ended]) -> Callable[[Path], Path]:
     """Run the stages of iterations 0 and 1 as programs, in the order of the workflow and from a folder as there."""
-    playing = {"task": TASK, "context": BUTTONS, "sampling": SAMPLING, "model_name": "tiny", "seed": 0}
+    playing = {"task": TASK, "contexts": CONTEXTS, "sampling": SAMPLING, "model_name": "tiny", "seed": 0}
     training = {"split": "train", "scenarios": 8, "trajectories_per_scenario": 4}
     heldout = {"split": "heldout", "scenarios": 16, "trajectories_per_scenario": 1}
     policy, rollouts = {"policy": "0/policy.json"}, {"trajectories": "0/trajectories.parquet"}

@@ -7,7 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from rmft.core.regret import best_arm, pseudo_regret_curve, regret, regret_curve, variation
+from rmft.core.priors import Uniform
+from rmft.core.regret import best_arm, pseudo_regret_curve, regret, regret_curve, regret_name, variation
+from rmft.core.rewards import Cauchy, Gaussian, Pareto, Process
+from rmft.core.tasks import Task
 from rmft.core.trajectory import Play, realised_means
 
 MEANS = arrays(np.float64, (4, 1, 3), elements=st.floats(-2, 2))
@@ -123,6 +126,20 @@ def test_expected_regret_of_a_random_policy() -> None:
     stationary = regret("mab", play(rng.integers(0, 4, (20_000, 30)), np.repeat(one[:, :1], 20_000, axis=0)))
     known = 30 * (one[0, 0].max() - one[0, 0].mean())
     assert abs(stationary.mean() - known) < 4 * stationary.std() / np.sqrt(20_000)
+
+
+@pytest.mark.parametrize(
+    ("environment", "rewards", "name"),
+    [
+        ("mab", Gaussian(0.1), "pseudo-regret"),
+        ("fol", Gaussian(0.1), "external regret, realised"),
+        ("mab", Cauchy(0.1, (-1, 2)), "pseudo-regret of the locations"),
+        ("mab", Pareto(2.5, 0.1), "pseudo-regret"),
+        ("mab", Pareto(2.5, 0.1, (-1, 2)), "pseudo-regret of the locations"),
+    ],
+)
+def test_each_regret_has_its_name(environment: str, rewards: Process, name: str) -> None:
+    assert regret_name(Task("t", environment, 3, 6, Uniform(0.1, 0.9), rewards, "buttons")) == name
 
 
 def test_realised_means_by_hand() -> None:

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rmft.core.selection import lucky, select
+from rmft.core.trajectory import Play
 
 POOLS = st.lists(
     st.tuples(st.integers(0, 3), st.sampled_from([0.0, 0.5, 1.0, 1.5, 2.0]), st.booleans()), min_size=1, max_size=30
@@ -67,16 +68,34 @@ def test_nothing_eligible_gives_nothing() -> None:
     assert select(np.zeros(2), ["s", "s"], ["a", "b"], 1, np.zeros(2, bool)).tolist() == []
 
 
-@pytest.mark.parametrize(
-    ("actions", "answer"),
-    [
-        ([0, 0, 0, 0], True),  # never looked elsewhere
-        ([0, 0, 0, 1], True),  # never tried arm 2
-        ([0, 1, 2, 0], False),  # tried all
-        ([1, 1, 1, 0], False),  # played another most
-        ([0, 0, 1, 1], False),  # a tie is no commitment
-        ([-1, -1, -1, -1], False),  # did nothing
-    ],
-)
-def test_lucky(actions: np.ndarray, answer: bool) -> None:
-    assert lucky(np.array([actions]), np.array([0]), 3).tolist() == [answer]
+def acted(*actions: int, means: list[list[float]] | None = None) -> Play:
+    """One episode; of three arms the first is the best unless said otherwise."""
+    values = np.array([[[0.9, 0.5, 0.1]] if means is None else means])
+    return Play(np.array([actions]), np.zeros((1, len(actions))), values, np.zeros((1, len(actions), 3)))
+
+
+LUCK = {
+    "never looked elsewhere": ((0, 0, 0, 0), True),
+    "never tried arm 2": ((0, 0, 0, 1), True),
+    "tried all": ((0, 1, 2, 0), False),
+    "played another most": ((1, 1, 1, 0), False),
+    "a tie is no commitment": ((0, 0, 1, 1), False),
+    "a step without an action is no try": ((0, 0, -1, 1), True),
+    "did nothing": ((-1, -1, -1, -1), False),
+}
+
+
+@pytest.mark.parametrize("name", LUCK)
+def test_lucky(name: str) -> None:
+    actions, answer = LUCK[name]
+    assert lucky("mab", acted(*actions)).tolist() == [answer]
+    moving = acted(*actions, means=[[0.1, 0.5, 0.9]] + [[0.9, 0.5, 0.1]] * 3)
+    assert lucky("ns-mab", moving).tolist() == [answer]  # the best arm is that of the second half
+    assert lucky("fol", acted(*actions)).tolist() == [False]  # all arms are seen: none is missed
+
+
+def test_luck_follows_the_best_arm_of_the_second_half() -> None:
+    """Arm 0 pays most in all and in the first half, arm 1 in the second."""
+    means = [[0.9, 0.0, 0.1]] * 2 + [[0.2, 0.3, 0.1]] * 2
+    assert lucky("ns-mab", acted(0, 0, 0, 0, means=means)).tolist() == [False]
+    assert lucky("ns-mab", acted(0, 1, 1, 1, means=means)).tolist() == [True]

@@ -1,3 +1,4 @@
+from copy import deepcopy
 from dataclasses import replace
 
 import numpy as np
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 from rmft.core.drifts import DRIFTS, Abrupt, Adaptive, Constant, Linear, RandomWalk, Sine
 from rmft.core.priors import Gap, Uniform
 from rmft.core.rewards import PROCESSES, Bernoulli, Cauchy, Gaussian
-from rmft.core.tasks import Episodes, Task, draw_episodes, task_from_config
+from rmft.core.tasks import Episodes, Task, draw_episodes, draw_heldout, task_from_config, under_suite
 
 TASKS = [
     Task("g", "mab", 3, 8, Uniform(0.1, 0.9), Gaussian(0.1), "buttons"),
@@ -193,3 +194,61 @@ def test_the_draws_of_a_constant_drift_are_those_of_before() -> None:
     assert drawn.mean_rewards[:, 0, 0].tolist() == [0.12692284008986043, 0.5376222165809073]
     assert drawn.rewards[:, 3, 1] == pytest.approx([0.21929087749488202, 0.022110066461678887], rel=1e-14)
     assert drawn.seeds.tolist() == [17502527640060583980, 14966128085142023633]
+
+
+SUITES = {
+    "longer": ({"horizon_times": 4}, {"horizon": 80}),
+    "more arms": ({"more_arms": 2}, {"arms": 5}),
+    "fewer arms": ({"more_arms": -1}, {"arms": 2}),
+    "both": ({"horizon_times": 2, "more_arms": 1}, {"horizon": 40, "arms": 4}),
+    "a key replaces": ({"context": "crop-planting"}, {"context": "crop-planting"}),
+    "a mapping replaces whole": ({"rewards": {"kind": "bernoulli"}}, {"rewards": {"kind": "bernoulli"}}),
+    "a new key": ({"interaction": "summary"}, {"interaction": "summary"}),
+    "means that move": (
+        {"drift": {"kind": "sine", "amplitude": 0.1, "period": 10}},
+        {"drift": {"kind": "sine", "amplitude": 0.1, "period": 10}, "environment": "ns-mab"},
+    ),
+    "means that stand still": ({"drift": {"kind": "constant"}}, {"drift": {"kind": "constant"}}),
+    "another environment": ({"environment": "fol"}, {"environment": "fol"}),
+    "full information whose means move": (
+        {"environment": "fol", "drift": {"kind": "linear", "slope": 0.01}},
+        {"environment": "fol", "drift": {"kind": "linear", "slope": 0.01}},
+    ),
+    "nothing": ({}, {}),
+}
+
+
+@pytest.mark.parametrize("name", SUITES)
+def test_a_suite_changes_what_it_says_and_nothing_else(name: str) -> None:
+    changes, changed = SUITES[name]
+    before, given_changes = deepcopy(ENTRY), deepcopy(changes)
+    entry = under_suite(ENTRY, changes)
+    assert entry == ENTRY | changed
+    assert (before, given_changes) == (ENTRY, changes)
+    task_from_config("t", entry)
+
+
+def test_a_drift_makes_no_bandit_of_full_information() -> None:
+    fol = ENTRY | {"environment": "fol"}
+    drift = {"drift": {"kind": "abrupt", "hazard": 0.1}}
+    assert under_suite(fol, drift) == fol | drift
+    moving = ENTRY | {"environment": "ns-mab", "drift": {"kind": "abrupt", "hazard": 0.1}}
+    assert under_suite(moving, {"horizon_times": 2}) == moving | {"horizon": 40}
+
+
+def test_a_suite_leaves_the_scenarios_as_they_were() -> None:
+    """Twice the horizon, other words: the same means, and rewards of which the shorter ones are the beginning."""
+    short = draw_heldout(task_from_config("t", ENTRY), policy="p", scenarios=range(4))
+    entry = under_suite(ENTRY, {"horizon_times": 2, "context": "crop-planting", "interaction": "summary"})
+    long = draw_heldout(task_from_config("t", entry), policy="p", scenarios=range(4))
+    assert (long.mean_rewards == short.mean_rewards).all()
+    assert (long.rewards[:, :20] == short.rewards).all()
+    assert (long.trajectory_ids, long.seeds.tolist()) == (short.trajectory_ids, short.seeds.tolist())
+
+
+def test_heldout_scenarios_are_the_same_for_every_policy_and_none_to_learn_from() -> None:
+    one, other = (draw_heldout(TASKS[0], policy=name, scenarios=range(6)) for name in ("one", "other"))
+    assert (one.rewards == other.rewards).all()
+    assert (one.seeds != other.seeds).all()
+    assert len(set(one.scenario_ids)) == 6
+    assert not set(one.mean_rewards.ravel()) & set(draw(TASKS[0], range(6), 1).mean_rewards.ravel())

@@ -24,10 +24,10 @@ def spoilt(cell: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def command(task_entry: dict, method: dict, model_entry: dict, sampling: dict) -> Callable[..., list[str]]:
     """The command line of a stage in the cell, some flags replaced."""
-    context = Path(__file__).parents[2] / "workflow/scenarios/buttons.yaml"
+    contexts = Path(__file__).parents[2] / "workflow/scenarios"
     rollouts, policy = {"trajectories": "0/trajectories.parquet"}, {"policy": "0/policy.json"}
     sizes = {"scenarios": 2, "trajectories-per-scenario": 2, "split": "train", "seed": 0}
-    names = {"task": task_entry, "context": context, "sampling": sampling, "model-name": "tiny", "method": "m"}
+    names = {"task": task_entry, "contexts": contexts, "sampling": sampling, "model-name": "tiny", "method": "m"}
     training = {"selected": "0/selected.jsonl", "model": {"sft": model_entry["sft"]}, "seed": 0, "iteration": 1}
     selecting = {"regret": "0/regret.parquet", "method": method, "summary": "0/selection.json"}
     pretrained = {"pretrained": "models/tiny/pretrain.json", "model": model_entry, "name": "tiny"}
@@ -111,6 +111,18 @@ OF_TRAJECTORIES: dict[str, Damage] = {
     "fewer rewards": column("rewards", lambda rows: [row[:-1] for row in rows]),
     "mean rewards missing": column("mean_rewards", lambda rows: [None, *rows[1:]]),
     "mean rewards of another task": column("mean_rewards", lambda rows: [[means[0][:2]] for means in rows]),
+    "policies of some alone": column("policies", lambda rows: [[[0.2, 0.3, 0.5]] * 6, *rows[1:]]),
+    "policies of two arms": column("policies", lambda rows: [[[0.5, 0.5]] * 6] * len(rows)),
+    "reward vectors of one step": column("reward_vectors", lambda rows: [[[0.1, 0.2, 0.3]]] * len(rows)),
+    "reward vectors not numbers": column("reward_vectors", lambda rows: [[[0.1, None, 0.3]] * 6] * len(rows)),
+}
+OF_CONVERSATIONS: dict[str, Damage] = {
+    "lengths missing": column("chat_tokens", lambda rows: [None] * len(rows)),
+    "no lengths": column("chat_tokens", lambda rows: [[]] * len(rows)),
+    "other lengths": column("chat_tokens", lambda rows: [[sizes[0] - 1] for sizes in rows]),
+    "fewer tokens": column("token_ids", lambda rows: [row[:-1] for row in rows]),
+    "a shorter mask": column("loss_mask", lambda rows: [row[:-1] for row in rows]),
+    "no tokens": column("token_ids", lambda rows: [None] * len(rows)),
 }
 READERS = [("score", "0/trajectories.parquet"), ("select", "0/trajectories.parquet"), ("evaluate", "1/heldout.parquet")]
 
@@ -129,6 +141,12 @@ def test_a_damaged_table_is_named(refused: Callable, spoilt: Path, program: str,
 def test_damaged_trajectories_are_named(refused: Callable, spoilt: Path, program: str, name: str, damage: str) -> None:
     OF_TRAJECTORIES[damage](spoilt / name)
     assert name in refused(program)
+
+
+@pytest.mark.parametrize("damage", OF_CONVERSATIONS)
+def test_damaged_conversations_are_not_learnt(refused: Callable, spoilt: Path, damage: str) -> None:
+    OF_CONVERSATIONS[damage](spoilt / "0/trajectories.parquet")
+    assert "0/trajectories.parquet" in refused("sft")
 
 
 def replace_text(old: str, new: str) -> Damage:
@@ -166,9 +184,10 @@ def test_a_damaged_context_is_named(refused: Callable, spoilt: Path, wording: di
         "not yaml": lambda path: path.write_text("a: [1,\nb: }"),
         "a key too many": lambda path: path.write_text(json.dumps(wording | {"colour": "red"})),
     }
-    (spoilt / "words.yaml").write_text(json.dumps(wording))
-    (OF_TEXT | more)[damage](spoilt / "words.yaml")
-    assert "words.yaml" in refused("rollout", context="words.yaml")
+    (spoilt / "words").mkdir()
+    (spoilt / "words/buttons.yaml").write_text(json.dumps(wording))
+    (OF_TEXT | more)[damage](spoilt / "words/buttons.yaml")
+    assert "words/buttons.yaml" in refused("rollout", contexts="words")
 
 
 @pytest.mark.parametrize(
@@ -212,7 +231,7 @@ def test_nothing_eligible_is_refused(refused: Callable, spoilt: Path) -> None:
         ("rollout", "task", {"name": "t"}, "means"),
         ("rollout", "task", {}, "name"),
         ("score", "task", {"name": "t", "colour": 1}, "t"),
-        ("rollout", "sampling", {"temperature": 1.0}, "max_new_tokens"),
+        ("rollout", "sampling", {"temperature": 1.0, "chunk_episodes": 4}, "max_new_tokens"),
         ("rollout", "sampling", "{", "--sampling"),
         ("select", "method", {"name": "m", "score": "luck", "k": 2}, "score"),
         ("select", "method", {"name": "m", "score": "regret"}, "k"),
@@ -232,6 +251,63 @@ def test_trajectories_of_another_task_are_refused(refused: Callable, task_entry:
     for changes in ({"arms": 5}, {"means": {"kind": "uniform", "low": 0.2, "high": 0.3}}):
         for program in ("score", "evaluate"):
             assert "task" in refused(program, task=task_entry | changes)
+
+
+SUITES = {"longer": {"horizon_times": 2}}
+HELDOUT = {"split": "heldout", "trajectories-per-scenario": 1}
+UCB = {"policy": "ucb", "constant": 1.0, "growth": "none"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"suites": SUITES}, "--suites: are for held-out scenarios"),
+        ({"split": "heldout"}, "--trajectories-per-scenario: a held-out scenario is played once"),
+        ({**HELDOUT, "suites": "{"}, "--suites: not JSON"),
+        ({**HELDOUT, "suites": "[1]"}, "--suites: must be a mapping"),
+        ({**HELDOUT, "suites": {"longer": {"horizon_time": 2}}}, "horizon_time"),
+        ({**HELDOUT, "suites": {"longer": 2}}, "--suites: each must be a mapping"),
+        ({**HELDOUT, "suites": {"hot": {"drift": "sine"}}}, "--suites: each must be a mapping"),
+        ({**HELDOUT, "suites": {"hot": {"drift": {"hazard": 1}}}}, "--suites: each must be a mapping"),
+        ({**HELDOUT, "suites": {"one": {"more_arms": -2}}}, "arms"),
+        ({**HELDOUT, "suites": {"hot": {"drift": {"kind": "sin"}}}}, "drift: kind must be one of"),
+        ({**HELDOUT, "suites": {"words": {"context": "buttns"}}}, "buttns.yaml"),
+        ({**HELDOUT, "suites": {"many": {"more_arms": 8}}}, "10 names for 11 arms"),
+        ({"teacher": {"policy": "teacher"}}, "policy: must be one of random"),
+        ({"teacher": {"constant": 1.0}}, "--teacher: must be a mapping with policy"),
+        ({"teacher": UCB | {"colour": 1}}, "colour"),
+        ({"teacher": {"policy": "thompson_bernoulli"}}, "thompson_bernoulli needs Bernoulli rewards"),
+        ({"contexts": "nowhere"}, "nowhere/buttons.yaml"),
+    ],
+)
+def test_a_rollout_that_cannot_be_is_refused(refused: Callable, changes: dict, said: str) -> None:
+    assert said in refused("rollout", **changes)
+
+
+def test_a_suite_that_was_not_played_is_named(refused: Callable) -> None:
+    assert "1/heldout.parquet: holds no episode of the suite longer" in refused("evaluate", suites=SUITES)
+
+
+def test_a_suite_that_was_played_on_another_task_is_named(refused: Callable, spoilt: Path) -> None:
+    """Rows under the name of a suite whose changes are others than those of --suites."""
+    column("suite", lambda rows: ["longer" if i % 2 else row for i, row in enumerate(rows)])(
+        spoilt / "1/heldout.parquet"
+    )
+    assert "1/heldout.parquet: was not rolled out on the task" in refused("evaluate", suites=SUITES)
+
+
+@pytest.mark.parametrize(
+    ("method", "said"),
+    [({"score": "rolling_regret"}, "window"), ({"score": "reward", "pool": "tasks"}, "pool"), ({"k": 0}, "k")],
+)
+def test_a_method_that_cannot_select_is_refused(refused: Callable, method: dict, said: str, spoilt: Path) -> None:
+    assert said in refused("select", method={"name": "m", "score": "regret", "k": 2} | method)
+
+
+def test_a_score_that_the_task_has_not_is_refused(refused: Callable, spoilt: Path) -> None:
+    """Information regret is NaN where no posterior is known."""
+    column("information_regret", lambda rows: [float("nan")] * len(rows))(spoilt / "0/regret.parquet")
+    assert "NaN" in refused("select")
 
 
 @pytest.mark.parametrize("program", ["score", "evaluate", "base_policy"])

@@ -3,11 +3,12 @@
 import json
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from rmft.stages import rollout
+from rmft.stages import rollout, rollout_words
 
 SCENARIOS = 60
 CHUNK = 4
@@ -19,7 +20,7 @@ def flags(cell: Path, task_entry: dict, sampling: dict, tmp_path: Path) -> dict[
     return {
         "policy": cell / "0/policy.json",
         "task": task_entry,
-        "context": Path(__file__).parents[2] / "workflow/scenarios/buttons.yaml",
+        "contexts": Path(__file__).parents[2] / "workflow/scenarios",
         "sampling": sampling | {"chunk_episodes": CHUNK},
         "model_name": "tiny",
         "method": "base",
@@ -101,6 +102,21 @@ class Died(BaseException):
     pass
 
 
+@contextmanager
+def dying(after: int) -> Iterator[None]:
+    """While this lasts, a rollout dies when it comes to play one chunk more than so many."""
+    play, left = rollout_words.play, iter(range(after))
+
+    def dies(*args: object, **settings: object) -> list:
+        if next(left, None) is None:
+            raise Died
+        return play(*args, **settings)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rollout_words, "play", dies)
+        yield
+
+
 @pytest.mark.parametrize(
     "changed",
     [
@@ -108,6 +124,7 @@ class Died(BaseException):
         {"method": "rmft"},
         {"sampling": {"temperature": 0.5, "max_new_tokens": 24, "max_reasks": 1, "chunk_episodes": CHUNK}},
         {"policy": "1/policy.json"},
+        {"teacher": {"policy": "random"}},
     ],
     ids=lambda changed: next(iter(changed)),
 )
@@ -122,20 +139,33 @@ def test_chunks_of_other_settings_are_not_taken_up(
     monkeypatch.chdir(cell)
     flags = flags | {"scenarios": 6}
     assert in_process(flags | changed | {"output": tmp_path / "undisturbed/trajectories.parquet"}) == 0
-    play, left = rollout.play, iter(range(3))
-
-    def dies(*args: object, **settings: object) -> list:
-        if next(left, None) is None:
-            raise Died
-        return play(*args, **settings)
-
-    with monkeypatch.context() as patch, pytest.raises(Died):
-        patch.setattr(rollout, "play", dies)
+    with dying(after=3), pytest.raises(Died):
         in_process(flags)
     assert len(chunks(flags["output"])) == 3
     assert in_process(flags | changed) == 0
     assert flags["output"].read_bytes() == (tmp_path / "undisturbed/trajectories.parquet").read_bytes()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["trajectories.parquet", "undisturbed"]
+
+
+def test_who_died_between_suites_goes_on_with_the_next(
+    flags: dict[str, object], cell: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Held out, with suites: what was played of the task itself is kept, and all is as if nothing had happened."""
+    monkeypatch.chdir(cell)
+    heldout = {"split": "heldout", "scenarios": 8, "suites": {"longer": {"horizon_times": 2}, "four": {"more_arms": 1}}}
+    flags = {key: value for key, value in flags.items() if key != "trajectories_per_scenario"} | heldout
+    assert in_process(flags | {"output": tmp_path / "undisturbed/trajectories.parquet"}) == 0
+    with dying(after=3), pytest.raises(Died):
+        in_process(flags)
+    kept = chunks(flags["output"])
+    assert sorted(kept) == [
+        "in-distribution-000000-000004.parquet",
+        "in-distribution-000004-000008.parquet",
+        "longer-000000-000004.parquet",
+    ]
+    with dying(after=3):  # three are left: a fourth would die
+        assert in_process(flags) == 0
+    assert flags["output"].read_bytes() == (tmp_path / "undisturbed/trajectories.parquet").read_bytes()
 
 
 def test_the_number_of_scenarios_in_a_chunk_changes_next_to_nothing(

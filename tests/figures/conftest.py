@@ -17,6 +17,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     chosen = json.dumps(synthetic.selection(iterations=2))
     out = results / "tables"
     assert stage.main(["--results", str(results), "--selection", chosen, "--output", str(out)]) == 0
+    synthetic.write_theory(out)
     return out
 
 

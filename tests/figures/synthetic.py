@@ -40,25 +40,60 @@ BASELINES = {
 }
 CALIBRATION = {name: BASELINES[name] for name in ("random", "greedy", "ucb", "ucb-half-log", "ucb1", "exp3")}
 CALIBRATION |= {"thompson-bernoulli": {"policy": "thompson_bernoulli"}}
-METHODS = {"rmft": "regret", "rmft-information": "information_regret", "random-k": "random"}
+ONLINE = {"random": BASELINES["random"], "hedge": {"policy": "hedge", "eta": 0.66}}
+ORACLE = {"best-fixed-arm": {"policy": "best_fixed_arm"}}
+METHODS = {"rmft": "regret", "rmft-information": "information_regret", "random-k": "random", "rmft-once": "regret"}
+SINE = {"kind": "sine", "amplitude": 0.2, "period": 10}
+MOVING = SOFT | {"environment": "ns-mab", "drift": SINE}
+TASKS = {  # of each task its entry under every suite
+    "mab-gaussian": {"in-distribution": SOFT, "horizon-2x": SOFT | {"horizon": 2 * HORIZON}, "sine": MOVING},
+    "fol-gaussian": {"in-distribution": SOFT | {"environment": "fol"}},
+    "ns-sine": {"in-distribution": MOVING},  # nobody knows its information regret
+}
+RIVALS = {"mab-gaussian": BASELINES, "fol-gaussian": ONLINE | ORACLE, "ns-sine": {}}
 
 
-def selection(iterations: int = 3, seeds: tuple[int, ...] = (0, 1)) -> dict:
+def runs(iterations: int = 3) -> list[dict]:
+    """Every method and seed on the first task, one of them with one iteration and rollouts of its own; less on others."""
+    fewer = max(1, iterations - 1)
+    grid = [("mab-gaussian", method, seed, iterations) for method in METHODS for seed in (0, 1)]
+    grid += [("fol-gaussian", method, 0, fewer) for method in ("rmft", "random-k")] + [("ns-sine", "rmft", 0, 1)]
+    return [
+        {
+            "model": "tiny",
+            "task": task,
+            "method": method,
+            "seed": seed,
+            "iterations": 1 if method == "rmft-once" else number,
+            "first": method if method == "rmft-once" else "base",
+        }
+        for task, method, seed, number in grid
+    ]
+
+
+LOSSES = [{"epoch": e, "train_loss": 1.1 * 0.9**e, "validation_loss": 1.12 * 0.91**e} for e in range(1, 5)]
+
+
+def selection(iterations: int = 3) -> dict:
     """The ``--selection`` argument of the made-up experiment."""
     return {
         "models": ["tiny"],
-        "tasks": ["mab-gaussian"],
-        "calibration_tasks": ["mab-bernoulli-hard"],
-        "methods": list(METHODS),
-        "seeds": list(seeds),
-        "iterations": iterations,
-        "baselines": BASELINES,
+        "tasks": TASKS,
+        "runs": runs(iterations),
+        "baselines": RIVALS,
+        "calibration_tasks": {"mab-bernoulli-hard": HARD},
         "calibration_baselines": CALIBRATION,
-        "task_entries": {"mab-gaussian": SOFT, "mab-bernoulli-hard": HARD},
     }
 
 
-def play(rng: np.random.Generator, episodes: int, explore: float, lock: float, task: dict = SOFT) -> pd.DataFrame:
+def play(
+    rng: np.random.Generator,
+    episodes: int,
+    explore: float,
+    lock: float,
+    task: dict = SOFT,
+    suite: str = "in-distribution",
+) -> pd.DataFrame:
     """Episodes of a player who locks in on an arm with probability ``lock``, else explores at rate ``explore``."""
     arms, steps, rows = task["arms"], task["horizon"], np.arange(episodes)
     if task["means"]["kind"] == "gap":
@@ -82,11 +117,11 @@ def play(rng: np.random.Generator, episodes: int, explore: float, lock: float, t
     tried = metrics.coverage(actions, arms)
     return pd.DataFrame(
         {
-            "suite": "in-distribution",
+            "suite": suite,
             "episode": rows,
             "scenario_id": [f"heldout-{i}" for i in rows],
             "regret": curve[:, -1],
-            "information_regret": curve[:, -1] * 0.7 + 0.9 * (1 - tried) * steps / 4,
+            "information_regret": np.nan if "drift" in task else curve[:, -1] * 0.7 + 0.9 * (1 - tried) * steps / 4,
             "reward": rewards.mean(1),
             "curve": list(curve),
             "suff_fail": metrics.suff_fail(actions, best, steps // 2),
@@ -94,10 +129,17 @@ def play(rng: np.random.Generator, episodes: int, explore: float, lock: float, t
             "greedy_frac": metrics.greedy_frac(actions, rewards, arms),
             "coverage": tried,
             "lucky": (tried < 1) & (counts.argmax(1) == best),
+            "variation": 0.1 * steps if "drift" in task else 0.0,
             "parse_failures": rng.binomial(steps, 0.004, episodes),
+            "renormalised": 0,
             "tokens_sampled": rng.integers(180, 320, episodes),
         }
     )
+
+
+def judge(rng: np.random.Generator, episodes: int, explore: float, lock: float, task: str) -> pd.DataFrame:
+    """The same player's held-out episodes of a task, suite by suite."""
+    return pd.concat([play(rng, episodes, explore, lock, entry, name) for name, entry in TASKS[task].items()])
 
 
 def _keep(path: Path, table: pd.DataFrame) -> None:
@@ -121,8 +163,10 @@ def _select(folder: Path, scored: pd.DataFrame, method: str, rng: np.random.Gene
     (folder / "selection.json").write_text(json.dumps(record))
 
 
-def _rollout(rng: np.random.Generator, scenarios: int, per: int, explore: float, lock: float) -> pd.DataFrame:
-    rows = play(rng, scenarios * per, explore, lock)
+def _rollout(
+    rng: np.random.Generator, scenarios: int, per: int, explore: float, lock: float, task: str
+) -> pd.DataFrame:
+    rows = play(rng, scenarios * per, explore, lock, TASKS[task]["in-distribution"])
     ids = [f"train-{i // per}-{i % per}" for i in range(len(rows))]
     rows = rows.assign(trajectory_id=ids, scenario_id=[f"train-{i // per}" for i in range(len(rows))], eligible=True)
     columns = ["trajectory_id", "scenario_id", "regret", "information_regret", "reward", "curve", "lucky", "eligible"]
@@ -132,28 +176,28 @@ def _rollout(rng: np.random.Generator, scenarios: int, per: int, explore: float,
 def write_results(root: Path, episodes: int = 96, scenarios: int = 12, per: int = 8, iterations: int = 3) -> Path:
     """Write results/ under ``root`` and return it."""
     results, rng = root / "results", np.random.default_rng(7)
-    drift = {"rmft": (-0.02, 0.06), "rmft-information": (-0.04, -0.07), "random-k": (0.0, 0.0)}
-    for seed in (0, 1):
-        at = results / "cells" / "tiny" / "mab-gaussian"
-        base = at / "base" / f"seed{seed}" / "iter0"
-        _keep(base / "evaluation.parquet", play(rng, episodes, 0.35, 0.4))
-        scored = _rollout(rng, scenarios, per, 0.35, 0.4)
-        _keep(base / "regret.parquet", scored)
-        for method, (explore, lock) in drift.items():
-            for t in range(iterations + 1):
-                here = at / method / f"seed{seed}" / f"iter{t}"
-                now = (max(0.35 + explore * t * 2, 0.02), min(max(0.4 + lock * t, 0.03), 0.9))
+    drift = {"rmft": (-0.02, 0.06), "rmft-information": (-0.04, -0.07), "random-k": (0.0, 0.0), "rmft-once": (0.0, 0.1)}
+    for run in runs(iterations):
+        at, seed = results / "cells" / "tiny" / run["task"], f"seed{run['seed']}"
+        base = at / "base" / seed / "iter0"
+        if not base.exists():
+            _keep(base / "evaluation.parquet", judge(rng, episodes, 0.35, 0.4, run["task"]))
+            _keep(base / "regret.parquet", _rollout(rng, scenarios, per, 0.35, 0.4, run["task"]))
+        if run["first"] != "base":  # more of the base policy, for a method of one iteration
+            more = _rollout(rng, scenarios * iterations, per, 0.35, 0.4, run["task"])
+            _keep(at / run["first"] / seed / "iter0" / "regret.parquet", more)
+        explore, lock = drift[run["method"]]
+        for t in range(run["iterations"] + 1):
+            here = at / run["method"] / seed / f"iter{t}"
+            now = (max(0.35 + explore * t * 2, 0.02), min(max(0.4 + lock * t, 0.03), 0.9))
+            if t:
+                _keep(here / "evaluation.parquet", judge(rng, episodes, *now, run["task"]))
+                (here / "sft.json").write_text(json.dumps({"curve": LOSSES}))
+            if t < run["iterations"]:
                 if t:
-                    _keep(here / "evaluation.parquet", play(rng, episodes, *now))
-                    curve = [
-                        {"epoch": e, "train_loss": 1.1 * 0.9**e, "validation_loss": 1.12 * 0.91**e} for e in range(1, 5)
-                    ]
-                    (here / "sft.json").write_text(json.dumps({"curve": curve}))
-                if t < iterations:
-                    rows = _rollout(rng, scenarios, per, *now) if t else scored
-                    if t:
-                        _keep(here / "regret.parquet", rows)
-                    _select(here, rows, method, rng)
+                    _keep(here / "regret.parquet", _rollout(rng, scenarios, per, *now, run["task"]))
+                scored = pd.read_parquet((here if t else at / run["first"] / seed / "iter0") / "regret.parquet")
+                _select(here, scored, run["method"], rng)
     _players(results, rng, episodes)
     _keep_text(results / "benchmarks" / "rollout" / "tiny.tsv", "s\th:m:s\tmax_rss\n12.5\t0:00:12\t812.0\n")
     _model(results / "models" / "tiny")
@@ -161,10 +205,16 @@ def write_results(root: Path, episodes: int = 96, scenarios: int = 12, per: int 
 
 
 def _players(results: Path, rng: np.random.Generator, episodes: int) -> None:
-    for task, entry, names in (("mab-gaussian", SOFT, BASELINES), ("mab-bernoulli-hard", HARD, CALIBRATION)):
+    for task, names in RIVALS.items():
         for i, name in enumerate(names):
             explore = 1.0 if name == "random" else 0.03 * i
-            _keep(results / "baselines" / task / f"{name}.parquet", play(rng, episodes, explore, 0.0, entry))
+            rows = judge(rng, episodes, explore, 0.0, task)
+            if name in ORACLE:
+                rows = rows.assign(regret=0.0, curve=[np.zeros(len(curve)) for curve in rows["curve"]])
+            _keep(results / "baselines" / task / f"{name}.parquet", rows)
+    for i, name in enumerate(CALIBRATION):
+        rows = play(rng, episodes, 1.0 if name == "random" else 0.03 * i, 0.0, HARD)
+        _keep(results / "baselines" / "mab-bernoulli-hard" / f"{name}.parquet", rows)
 
 
 def _model(folder: Path) -> None:
@@ -172,9 +222,65 @@ def _model(folder: Path) -> None:
     curve = [{"tokens": 50_000 * i, "loss": 0.9 + 3 * np.exp(-i / 8)} for i in range(1, 60)]
     (folder / "pretrain.json").write_text(json.dumps({"curve": curve}))
     rows = [
-        (seen, told, 0.35 + (0.6 if told == "exploit" else 0.25) * (1 - np.exp(-seen / 3)), 1 / 3, 500)
+        (task, seen, told, 0.35 + (0.6 if told == "exploit" else 0.25) * (1 - np.exp(-seen / 3)), 1 / 3, 500)
+        for task in ("mab-gaussian", "fol-gaussian")
         for told in ("exploit", "nothing")
         for seen in (1, 3, 6, 12, 19)
     ]
-    table = pd.DataFrame(rows, columns=["steps_seen", "told", "best_empirical", "chance", "n"])
+    table = pd.DataFrame(rows, columns=["task", "steps_seen", "told", "best_empirical", "chance", "n"])
     table.assign(best_true=table["best_empirical"] * 0.9).to_csv(folder / "reading.csv", index=False)
+
+
+def write_theory(folder: Path) -> None:
+    """Tables of the theory in their real columns: two spaces, two covariances, two seeds, two lengths of selection."""
+    keys = [
+        {"space": space, "d": 3, "T": T, "s": 1.0, "covariance": covariance, "seed": seed}
+        for space in ("ball", "simplex")
+        for T in (5, 10)
+        for covariance in ("isotropic", "graded")
+        for seed in (0, 1)
+    ]
+    cells = [
+        {"i": i, "j": j, "learnt": 0.1 * (i == j) + 0.01 * j, "closed_form": 0.1 * (i == j)}
+        for i in range(3)
+        for j in range(3)
+    ]
+    points = [{"step": step, "loss": 1.0, "relative_error": 1 / step} for step in (1, 10, 100)]
+    kinds = [(noise, exponent, L) for noise in ("trajectory", "step") for exponent in (0.0, 0.5) for L in (2, 8)]
+    tables = {
+        "theorem_matrices": [key | cell for key in keys for cell in cells],
+        "theorem_training": [key | point for key in keys for point in points],
+        "theorem_limit": [
+            {
+                "space": space,
+                "d": 3,
+                "T": 5,
+                "noise": noise,
+                "exponent": exponent,
+                "L": L,
+                "k": int(L**exponent),
+                "seed": seed,
+            }
+            | {"relative_error": 1 / L, "cosine": 1 - 1 / L, "eta_ratio": 1 - 1 / L}
+            for space in ("ball", "simplex")
+            for noise, exponent, L in kinds
+            for seed in (0, 1)
+        ],
+        "theorem_distances": [
+            {
+                "space": space,
+                "d": 3,
+                "T": 5,
+                "policy": policy,
+                "seed": seed,
+                "step": t,
+                "to_ftrl": 0.01 * t,
+                "to_foresight": 0.1,
+            }
+            for space in ("ball", "simplex")
+            for policy, seed in (("linear", 0), ("linear", 1), ("softmax", 0), ("ftrl", "none"), ("foresight", "none"))
+            for t in range(1, 6)
+        ],
+    }
+    for name, rows in tables.items():
+        pd.DataFrame(rows).to_csv(folder / f"{name}.csv", index=False)

@@ -1,7 +1,7 @@
 """The kept cache against a reference that recomputes every token of every row from nothing."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +17,7 @@ from rmft.core.tasks import Episodes, Task, draw_episodes
 from rmft.core.trajectory import COMPLETE, CONTEXT_EXHAUSTED, Trajectory
 from rmft.models.cache import GrowingLayer
 from rmft.models.chat import renderer
+from rmft.models.crowd import World
 from rmft.models.dialogue import play
 from rmft.models.transformers_engine import TransformersEngine
 
@@ -150,6 +151,24 @@ def test_a_played_episode_is_what_the_reference_plays(
         assert step == 6
 
 
+def test_in_summaries_every_reply_is_to_its_own_conversation_alone(
+    engine: TransformersEngine, world: Callable[..., World], episodes: Episodes
+) -> None:
+    """Its n-th reply to the conversation of step t is what that conversation's tokens and its seed give."""
+    engine.temperature, small = 1.3, world(interaction="summary")
+    records = play(engine, renderer(engine.tokenizer), small.context, small.task, episodes, max_reasks=1)
+    assert 4 in {len(chat) for record in records for chat in record.chats}  # who was asked again
+    for record in records[:6]:
+        ends = np.cumsum(record.chat_tokens)
+        parts = zip(np.split(record.token_ids, ends[:-1]), np.split(record.loss_mask, ends[:-1]), strict=True)
+        for step, (ids, mask) in enumerate(parts):
+            for attempt, (start, stop) in enumerate(np.flatnonzero(np.diff([0, *mask, 0])).reshape(-1, 2)):
+                seed = fold(fold(np.uint64(record.episode_seed), step), attempt)
+                assert ids[start:stop].tolist() == reference_reply(engine, ids[:start].tolist(), seed)
+            assert record.chats[step][0]["content"] in engine.tokenizer.decode(ids)
+        assert step == 5
+
+
 def test_temperature_0_is_greedy_generate(engine: TransformersEngine, episodes: Episodes, play_with) -> None:
     engine.temperature = 0
     for record in play_with(engine, episodes)[::8]:
@@ -237,8 +256,8 @@ def test_an_episode_that_outgrows_the_context_ends_and_the_others_go_on(
         assert record.token_ids == whole.token_ids[:length]
         assert record.loss_mask == whole.loss_mask[:length]
         assert record.loss_mask[-1] == 1
-        assert record.messages == whole.messages[: len(record.messages)]
-        assert record.messages[-1]["role"] == "assistant"
+        assert record.chats[0] == whole.chats[0][: len(record.chats[0])]
+        assert record.chats[-1][-1]["role"] == "assistant"
         assert record.actions == whole.actions[:played] + [-1] * (6 - played)
         assert record.rewards == whole.rewards[:played] + [0.0] * (6 - played)
         assert record.parse_status == whole.parse_status[:played] + ["none"] * (6 - played)
@@ -249,7 +268,7 @@ def test_no_context_for_the_opening_ends_all_episodes_at_once(
 ) -> None:
     engine.context_length = NEW + 3
     for record in play_with(engine, episodes):
-        assert (record.status, record.token_ids, record.messages) == (CONTEXT_EXHAUSTED, [], [])
+        assert (record.status, record.token_ids, record.chats) == (CONTEXT_EXHAUSTED, [], [])
         assert record.actions == [-1] * 6
 
 
@@ -261,9 +280,9 @@ def test_masks_cover_what_the_model_said_and_nothing_else(
     assert {status for record in records for status in record.parse_status} >= {"ok", "fallback"}
     for record in records:
         edges = np.flatnonzero(np.diff([0, *record.loss_mask, 0])).reshape(-1, 2)
-        said = [message["content"] for message in record.messages if message["role"] == "assistant"]
+        said = [message["content"] for message in record.chats[0] if message["role"] == "assistant"]
         assert [engine.decode(record.token_ids[start:stop]) for start, stop in edges] == said
-        told = [message["content"] for message in record.messages if message["role"] == "user"]
+        told = [message["content"] for message in record.chats[0] if message["role"] == "user"]
         prompts = [engine.tokenizer.decode(part) for part in np.split(record.token_ids, edges.ravel())[::2]]
         assert len(prompts) == len(told) + 1
         assert [f"<|user|>{content}<|assistant|>" for content in told] == [
@@ -275,7 +294,7 @@ def test_the_whole_record_is_what_the_template_renders(
     engine: TransformersEngine, episodes: Episodes, play_with
 ) -> None:
     for record in play_with(engine, episodes):
-        text = engine.tokenizer.apply_chat_template(record.messages, tokenize=False)
+        text = engine.tokenizer.apply_chat_template(record.chats[0], tokenize=False)
         assert engine.tokenizer.decode(record.token_ids) == text
 
 

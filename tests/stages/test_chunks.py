@@ -7,22 +7,23 @@ import pytest
 from rmft.stages import files
 from rmft.stages.chunks import in_chunks
 
-SCHEMA = pa.schema({"n": pa.int64()})
-PIECES = [range(0, 4), range(4, 8), range(8, 9)]
+SCHEMA = pa.schema({"name": pa.string(), "n": pa.int64()})
+PIECES = [("a", range(0, 4)), ("a", range(4, 8)), ("b", range(4, 8))]
+ROWS = [("a", n) for n in range(8)] + [("b", n) for n in range(4, 8)]
 
 
 class Worker:
     """Makes pieces, remembers which, and dies before its ``dies``-th."""
 
     def __init__(self, dies: int = 99) -> None:
-        self.made: list[int] = []
+        self.made: list[str] = []
         self.dies = dies
 
-    def __call__(self, piece: range) -> pa.Table:
+    def __call__(self, name: str, piece: range) -> pa.Table:
         if len(self.made) == self.dies:
             raise KeyboardInterrupt
-        self.made.append(piece.start)
-        return pa.table({"n": list(piece)}, schema=SCHEMA)
+        self.made.append(f"{name}{piece.start}")
+        return pa.table({"name": [name] * len(piece), "n": list(piece)}, schema=SCHEMA)
 
 
 @pytest.fixture
@@ -43,13 +44,14 @@ def work(output: Path) -> Callable[..., Worker]:
     return run
 
 
-def numbers(path: Path) -> list[int]:
-    return files.read_table(path, SCHEMA)["n"].to_pylist()
+def rows(path: Path) -> list[tuple[str, int]]:
+    table = files.read_table(path, SCHEMA)
+    return list(zip(table["name"].to_pylist(), table["n"].to_pylist(), strict=True))
 
 
 def test_pieces_are_written_in_order_and_nothing_else_stays(work: Callable, output: Path) -> None:
-    assert work().made == [0, 4, 8]
-    assert numbers(output) == list(range(9))
+    assert work().made == ["a0", "a4", "b4"]
+    assert rows(output) == ROWS
     assert [path.name for path in output.parent.iterdir()] == ["out.parquet"]
 
 
@@ -59,23 +61,23 @@ def test_who_died_goes_on_where_it_was(work: Callable, output: Path, dies: int) 
     in_chunks(whole, PIECES, Worker(), schema=SCHEMA, identity=["settings"], unit="n")
     assert len(work(dies=dies).made) == dies
     assert not output.exists()
-    assert work().made == [0, 4, 8][dies:]
+    assert work().made == ["a0", "a4", "b4"][dies:]
     assert output.read_bytes() == whole.read_bytes()
     assert sorted(path.name for path in output.parent.iterdir()) == ["out.parquet", "whole.parquet"]
 
 
 def test_work_begun_with_other_settings_is_not_taken_up(work: Callable, output: Path) -> None:
     work("these", dies=2)
-    assert work("those").made == [0, 4, 8]
+    assert work("those").made == ["a0", "a4", "b4"]
     assert [path.name for path in output.parent.iterdir()] == ["out.parquet"]
 
 
 def test_what_a_dead_writer_left_is_no_chunk(work: Callable, output: Path) -> None:
     work(dies=1)
     (scratch,) = output.with_name(".out.parquet.chunks").iterdir()
-    (scratch / ".000004-000008.parquet.123.tmp").write_bytes(b"half")
-    assert work().made == [4, 8]
-    assert numbers(output) == list(range(9))
+    (scratch / ".a-000004-000008.parquet.123.tmp").write_bytes(b"half")
+    assert work().made == ["a4", "b4"]
+    assert rows(output) == ROWS
     assert [path.name for path in output.parent.iterdir()] == ["out.parquet"]
 
 
@@ -84,10 +86,10 @@ def test_a_damaged_chunk_is_named_and_nothing_is_overwritten(work: Callable, out
     output.write_bytes(b"as before")
     work(dies=2)
     (scratch,) = output.with_name(".out.parquet.chunks").iterdir()
-    (scratch / "000000-000004.parquet").write_bytes(content)
-    with pytest.raises(ValueError, match="000000-000004"):
+    (scratch / "a-000000-000004.parquet").write_bytes(content)
+    with pytest.raises(ValueError, match="a-000000-000004"):
         work()
     assert output.read_bytes() == b"as before"
-    (scratch / "000000-000004.parquet").unlink()
-    assert work().made == [0]
-    assert numbers(output) == list(range(9))
+    (scratch / "a-000000-000004.parquet").unlink()
+    assert work().made == ["a0"]
+    assert rows(output) == ROWS

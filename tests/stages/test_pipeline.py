@@ -24,10 +24,13 @@ TRAJECTORIES = {
     "arms": "int32",
     "horizon": "int32",
     "actions": "list<element: int32>",
+    "policies": "list<element: list<element: double>>",
     "rewards": "list<element: double>",
+    "reward_vectors": "list<element: list<element: double>>",
     "mean_rewards": "list<element: list<element: double>>",
     "parse_status": "list<element: string>",
     "messages": "string",
+    "chat_tokens": "list<element: int32>",
     "token_ids": "list<element: int32>",
     "loss_mask": "list<element: int8>",
     "status": "string",
@@ -57,7 +60,9 @@ EVALUATION = {
     "greedy_frac": "double",
     "coverage": "double",
     "lucky": "bool",
+    "variation": "double",
     "parse_failures": "int32",
+    "renormalised": "int32",
     "tokens_sampled": "int32",
 }
 CONTRACT = {
@@ -95,6 +100,8 @@ def test_a_trajectory_is_whole_and_agrees_with_itself(
         assert len(row["actions"]) == len(row["rewards"]) == len(row["parse_status"]) == row["horizon"] == task.horizon
         assert len(row["token_ids"]) == len(row["loss_mask"]) == row["tokens_prompt"] + row["tokens_sampled"]
         assert sum(row["loss_mask"]) == row["tokens_sampled"]
+        assert row["chat_tokens"] == [len(row["token_ids"])]
+        assert row["policies"] == row["reward_vectors"] == []
         assert row["status"] == "complete"
         messages = json.loads(row["messages"])
         assert [message["role"] for message in messages] == ["user", "assistant"] * (len(messages) // 2)
@@ -174,7 +181,7 @@ def test_the_new_policy_names_its_parent_and_its_weights(cell: Path, monkeypatch
     assert policy.digest != parent.digest
     record = json.loads((cell / "1/sft.json").read_text())
     assert (
-        record["train_trajectories"] + record["validation_trajectories"]
+        record["train_conversations"] + record["validation_conversations"]
         == json.loads((cell / "0/selection.json").read_text())["selected"]
     )
     assert record["curve"][-1]["train_loss"] < record["curve"][1]["train_loss"]
@@ -189,6 +196,7 @@ def test_evaluation_measures_the_heldout_episodes(cell: Path) -> None:
     assert set(measured["suite"].to_pylist()) == {"in-distribution"}
     failures = [sum(status != "ok" for status in row) for row in heldout["parse_status"].to_pylist()]
     assert measured["parse_failures"].to_pylist() == failures
+    assert set(measured["renormalised"].to_pylist()) == set(measured["variation"].to_pylist()) == {0}
     actions, means = columns(cell / "1/heldout.parquet", "actions", "mean_rewards")
     best = means[:, 0].argmax(axis=1)
     assert measured["suff_fail"].to_pylist() == [b not in row[3:] for row, b in zip(actions, best, strict=True)]
@@ -227,11 +235,7 @@ def test_lora_is_fine_tuned_and_rolled_out_from_its_adapter(
     assert (policy["model"], policy["adapter"]) == ("models/tiny", str(tmp_path / "adapter"))
     assert (tmp_path / "adapter/adapter_config.json").exists()
     where = {"model_name": "tiny", "method": "m", "seed": 0, "split": "heldout"}
-    size = {
-        "scenarios": 4,
-        "trajectories_per_scenario": 1,
-        "context": Path(__file__).parents[2] / "workflow/scenarios/buttons.yaml",
-    }
+    size = {"scenarios": 4, "contexts": Path(__file__).parents[2] / "workflow/scenarios"}
     output = tmp_path / "heldout.parquet"
     ended = stage(
         "rollout",

@@ -4,10 +4,11 @@ import sys
 from html.parser import HTMLParser
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from rmft.figures import FIGURES
-from rmft.stages import draw, report, summary, tables
+from rmft.stages import draw, findings, report, summary, tables
 from rmft.stages.draw import read_table
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "figures"))
@@ -21,6 +22,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = synthetic.write_results(tmp_path_factory.mktemp("report"), 12, 4, 4, iterations=1)
     chosen = json.dumps(synthetic.selection(iterations=1))
     assert tables.main(["--results", str(made), "--selection", chosen, "--output", str(made / "tables")]) == 0
+    synthetic.write_theory(made / "tables")
     for name in FIGURES:
         png = str(made / "figures" / f"{name}.png")
         assert draw.main(["--figure", name, "--tables", str(made / "tables"), "--output", png]) == 0
@@ -67,6 +69,7 @@ def test_every_tag_is_closed(page: str) -> None:
 
 def test_numbers_come_from_the_tables(page: str, results: Path) -> None:
     rows = read_table(results / "tables", "summary")
+    rows = rows[(rows["task"] == "mab-gaussian") & (rows["suite"] == "in-distribution")]
     last = rows[(rows["method"] == "rmft") & (rows["seed"] == "all") & (rows["iteration"] == 1)].iloc[0]
     assert f"<td>{last['regret']:.2f} <small>[{last['regret_low']:.2f}, {last['regret_high']:.2f}]" in page
     for label in rows["label"].unique():
@@ -80,6 +83,63 @@ def test_provenance(page: str) -> None:
     assert "Ours, not the paper" in page and "scenarios 64" in page
 
 
+def test_every_task_has_its_part(page: str, results: Path) -> None:
+    for task in synthetic.TASKS:
+        assert f"<h2>Main table: {task}, model tiny</h2>" in page
+    table = page.split("<h2>Main table: fol-gaussian")[1].split("<h2>")[0]
+    assert table.count('<tr class="group">') == 4  # before fine-tuning, two methods, baselines
+    assert "Hedge (eta=0.66)" in table and "UCB" not in table
+    assert "3 model-task pairs" in page and not re.search(r"\bnan\b", re.sub(r"<img[^>]*>", "", page))
+
+
+def part(page: str, task: str) -> str:
+    """The main table of a task and what follows it."""
+    return page.split(f"<h2>Main table: {task},")[1].split("<h2>")[0]
+
+
+def test_each_task_names_its_regret_and_its_suites(page: str) -> None:
+    for task, kind in (
+        ("mab-gaussian", "pseudo-regret"),
+        ("fol-gaussian", "external regret, realised"),
+        ("ns-sine", "dynamic regret"),
+    ):
+        assert f"Regret here is the {kind}." in part(page, task)
+        assert ("Under suites" in part(page, task)) == (task == "mab-gaussian")
+    suites = part(page, "mab-gaussian").split("Under suites")[1]
+    assert suites.count("<tr>") == 1 + 2 * len(synthetic.METHODS)
+    assert "<td>sine (T=20) <small>dynamic regret, V_T 2.00</small>" in suites
+
+
+def test_drift_and_answers_are_reported(page: str, results: Path) -> None:
+    told = page.split("What came out")[1].split("Main table")[0]
+    assert told.count("V_T, the sum of their largest moves from step to step, is 2.00") == 1
+    assert told.count("were renormalised to sum to 1") == len(synthetic.TASKS)
+    assert "<th>answers failed</th><th>answers renormalised</th>" in page
+
+
+def test_an_oracle_is_no_baseline_to_be_measured_by(page: str) -> None:
+    assert "best fixed arm" in part(page, "fol-gaussian") and "the best baseline, best fixed arm" not in page
+    assert "the best baseline, Hedge (eta=0.66)" in page
+
+
+def test_only_a_clear_change_is_called_an_improvement() -> None:
+    said = {
+        (-2.0, -0.5): "improved",
+        (0.5, 2.0): "did not improve, it became worse",
+        (-1.0, 0.5): "did not improve clearly",
+    }
+    for (low, high), words in said.items():
+        row = pd.Series({"change": (low + high) / 2, "change_low": low, "change_high": high})
+        assert findings.verdict(row).startswith(f"{words} (change ")
+
+
+def test_our_choices_name_all_tasks_seeds_and_iterations(page: str) -> None:
+    chosen = page.split("Ours, not the paper")[1]
+    for task in (*synthetic.TASKS, "mab-bernoulli-hard"):
+        assert f"{task} (K=" in chosen
+    assert "1 iterations" in page and "<dt>seeds</dt><dd>0, 1</dd>" in chosen
+
+
 def test_a_missing_figure_is_one_line(results: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     assert write(results, tmp_path, tmp_path / "report.html") == 1
     error = capsys.readouterr().err
@@ -88,14 +148,21 @@ def test_a_missing_figure_is_one_line(results: Path, tmp_path: Path, capsys: pyt
 
 
 def test_numbers_for_people() -> None:
-    assert report.number(-0.001) == "0.00" and report.number(-1.5) == "−1.50" and report.number(float("nan")) == "–"
+    assert (
+        findings.number(-0.001) == "0.00" and findings.number(-1.5) == "−1.50" and findings.number(float("nan")) == "–"
+    )
 
 
 def test_summary_prints_the_main_numbers(results: Path, capsys: pytest.CaptureFixture) -> None:
     assert summary.main(["--tables", str(results / "tables")]) == 0
     printed = capsys.readouterr().out
-    assert str(results / "report.html") in printed and "UCB (c=2 ln t)" in printed
-    row = read_table(results / "tables", "summary").query("method == 'random-k' and seed == 'all'").iloc[-1]
+    assert str(results / "report.html") in printed and "best baseline Hedge (eta=0.66)" in printed
+    assert "(1 more methods in the report)" in printed  # of four
+    table = read_table(results / "tables", "summary").query("suite == 'in-distribution'")
+    row = table.query("task == 'mab-gaussian' and method == 'rmft' and seed == 'all'").iloc[-1]
+    for task in synthetic.TASKS:
+        assert f"{task}, model tiny: " in printed
+    assert printed.count("\n") <= 2 + 4 * len(synthetic.TASKS) + 3
     assert f"{row['regret']:.2f} [{row['regret_low']:.2f}, {row['regret_high']:.2f}]" in printed
 
 

@@ -22,6 +22,12 @@ def run(results: Path, out: Path) -> int:
     return tables.main(["--results", str(results), "--selection", chosen, "--output", str(out)])
 
 
+def of_task(table: pd.DataFrame, task: str = "mab-gaussian", suite: str = "in-distribution") -> pd.DataFrame:
+    """The rows of a task under a suite, where the table tells suites apart."""
+    table = table[table["task"] == task]
+    return table[table["suite"] == suite] if "suite" in table else table
+
+
 def cells(results: Path) -> Path:
     return results / "cells" / "tiny" / "mab-gaussian"
 
@@ -37,19 +43,25 @@ def flat(results: Path) -> Path:
     for path in cells(results).rglob("evaluation.parquet"):
         seed, iteration = int(path.parts[-3][4:]), int(path.parts[-2][4:])
         rows = pd.read_parquet(path).assign(regret=float(seed + 4 - iteration), suff_fail=False)
-        rows["curve"] = [np.arange(1.0, 21.0)] * len(rows)
+        rows["curve"] = [np.arange(1.0, len(curve) + 1) for curve in rows["curve"]]
         synthetic._keep(path, rows)
     return results
 
 
 def test_summary_of_known_regrets(flat: Path, tmp_path: Path) -> None:
     assert run(flat, tmp_path / "out") == 0
-    table = read_table(tmp_path / "out", "summary")
+    every = read_table(tmp_path / "out", "summary")
+    for suite in synthetic.TASKS["mab-gaussian"]:
+        check_known_regrets(of_task(every, suite=suite))
+    assert every.loc[every["task"] != "mab-gaussian", "suite"].unique().tolist() == ["in-distribution"]
+
+
+def check_known_regrets(table: pd.DataFrame) -> None:
     own = table[table["kind"] == "policy"].set_index(["method", "seed", "iteration"])
-    assert len(own) == 3 * 3 * (N + 1)
+    assert len(own) == 3 * 3 * (N + 1) + 3 * 2  # three methods of N iterations, and one of a single one
     for method in synthetic.METHODS:
         for seed in (0, 1):
-            for iteration in range(N + 1):
+            for iteration in range(2 if method == "rmft-once" else N + 1):
                 row = own.loc[(method, str(seed), iteration)]
                 expected = seed + 4 - iteration
                 assert row["regret"] == row["regret_low"] == row["regret_high"] == pytest.approx(expected)
@@ -64,23 +76,31 @@ def test_summary_of_known_regrets(flat: Path, tmp_path: Path) -> None:
 
 def test_curves_of_known_growth(flat: Path, tmp_path: Path) -> None:
     assert run(flat, tmp_path / "out") == 0
-    table = read_table(tmp_path / "out", "curves")
-    line = table[(table["method"] == "rmft") & (table["seed"] == "all") & (table["iteration"] == N)]
-    assert line["step"].tolist() == list(range(1, 21))
-    for column in ("regret", "low", "high"):
-        np.testing.assert_allclose(line[column], np.arange(1, 21))
+    every = read_table(tmp_path / "out", "curves")
+    for suite, steps in (("in-distribution", 20), ("horizon-2x", 40), ("sine", 20)):
+        table = of_task(every, suite=suite)
+        line = table[(table["method"] == "rmft") & (table["seed"] == "all") & (table["iteration"] == N)]
+        assert line["step"].tolist() == list(range(1, steps + 1))
+        for column in ("regret", "low", "high"):
+            np.testing.assert_allclose(line[column], np.arange(1, steps + 1))
 
 
 def test_iteration_0_of_every_method_is_the_base_policy(results: Path, tmp_path: Path) -> None:
     assert run(results, tmp_path / "out") == 0
     for name in ("evaluation", "summary", "curves"):
         table = read_table(tmp_path / "out", name)
-        start = table[(table["kind"] == "policy") & (table["iteration"] == 0)].drop(columns=["label"], errors="ignore")
+        own = table[(table["task"] == "mab-gaussian") & (table["kind"] == "policy")]
+        start = own[own["iteration"] == 0].drop(columns=["label"], errors="ignore")
         first = start[start["method"] == "rmft"].drop(columns="method").reset_index(drop=True)
-        for method in ("rmft-information", "random-k"):
+        assert set(first["suite"]) == {"in-distribution", "horizon-2x", "sine"}
+        for method in ("rmft-information", "random-k", "rmft-once"):
             same = start[start["method"] == method].drop(columns="method").reset_index(drop=True)
             pd.testing.assert_frame_equal(first, same)
-    assert len(read_table(tmp_path / "out", "evaluation")) == 12 * (3 * 2 * (N + 1) + len(synthetic.BASELINES))
+    policies = 3 * 2 * (N + 1) + 2 * 2, 2 * N, 2  # of the three tasks, with the base policy once for each method
+    rows = (
+        3 * (policies[0] + len(synthetic.BASELINES)) + policies[1] + len(synthetic.RIVALS["fol-gaussian"]) + policies[2]
+    )
+    assert len(read_table(tmp_path / "out", "evaluation")) == 12 * rows
 
 
 def test_selected_and_lucky(results: Path, tmp_path: Path) -> None:
@@ -88,15 +108,107 @@ def test_selected_and_lucky(results: Path, tmp_path: Path) -> None:
     at = cells(results) / "rmft" / "seed1" / "iter1"
     kept = {json.loads(line)["trajectory_id"] for line in (at / "selected.jsonl").read_text().splitlines()}
     every = pd.read_parquet(at / "regret.parquet").set_index("trajectory_id")
-    table = read_table(tmp_path / "out", "selected_regret")
+    table = of_task(read_table(tmp_path / "out", "selected_regret"))
     here = table[(table["method"] == "rmft") & (table["seed"] == "1") & (table["iteration"] == 1)]
     assert len(here) == 20 and set(here.loc[here["selected"] == 1, "trajectory_id"]) == kept and len(kept) == 8
-    row = read_table(tmp_path / "out", "selection").set_index(["method", "seed", "iteration"]).loc[("rmft", "1", 1)]
+    chosen = of_task(read_table(tmp_path / "out", "selection")).set_index(["method", "seed", "iteration"])
+    row = chosen.loc[("rmft", "1", 1)]
     assert row["lucky_all"] == pytest.approx(every["lucky"].mean())
     assert row["lucky_selected"] == pytest.approx(every.loc[sorted(kept), "lucky"].mean())
     assert row["regret_selected"] == pytest.approx(every.loc[sorted(kept), "regret"].mean())
     assert row["lucky_selected_low"] <= row["lucky_selected"] <= row["lucky_selected_high"]
     assert row["label"] == "rmft (k=2, oracle regret)"
+
+
+def test_a_method_with_rollouts_of_its_own_is_read_from_its_own_cell(results: Path, tmp_path: Path) -> None:
+    """``first`` says where the rollouts of policy_0 stand; those of one iteration are as many as of all iterations."""
+    assert run(results, tmp_path / "out") == 0
+    rows = of_task(read_table(tmp_path / "out", "selection")).set_index(["method", "seed", "iteration"])
+    assert rows.loc["rmft-once"].index.tolist() == [("0", 0), ("1", 0), ("all", 0)]
+    assert rows.loc[("rmft-once", "0", 0), ["trajectories", "selected"]].tolist() == [N * 20, N * 8]
+    assert rows.loc[("rmft", "0", 0), ["trajectories", "selected"]].tolist() == [20, 8]
+    own = pd.read_parquet(cells(results) / "rmft-once" / "seed0" / "iter0" / "regret.parquet")
+    assert rows.loc[("rmft-once", "0", 0), "regret_all"] == pytest.approx(own["regret"].mean())
+    base = pd.read_parquet(cells(results) / "base" / "seed0" / "iter0" / "regret.parquet")
+    assert rows.loc[("random-k", "0", 0), "regret_all"] == pytest.approx(base["regret"].mean())
+    (cells(results) / "rmft-once" / "seed0" / "iter0" / "regret.parquet").unlink()
+    assert run(results, tmp_path / "other") == 1
+
+
+def test_every_task_has_its_own_methods_seeds_and_iterations(results: Path, tmp_path: Path) -> None:
+    assert run(results, tmp_path / "out") == 0
+    for name in ("summary", "evaluation", "curves", "cells"):
+        table = read_table(tmp_path / "out", name)
+        own = table[table["kind"] == "policy"] if "kind" in table else table
+        found = own[own["seed"] != "all"][["task", "method", "seed", "iteration"]].drop_duplicates()
+        expected = [
+            (r["task"], r["method"], str(r["seed"]), t) for r in synthetic.runs(N) for t in range(r["iterations"] + 1)
+        ]
+        assert sorted(found.itertuples(index=False, name=None)) == sorted(expected), name
+    rivals = read_table(tmp_path / "out", "summary").query("kind == 'baseline'")
+    counted = rivals.groupby("task")["method"].nunique().to_dict()
+    assert counted == {"mab-gaussian": len(synthetic.BASELINES), "fol-gaussian": len(synthetic.ONLINE)}
+
+
+def test_an_oracle_is_told_from_a_baseline(results: Path, tmp_path: Path) -> None:
+    assert run(results, tmp_path / "out") == 0
+    for name in ("summary", "curves", "evaluation"):
+        table = read_table(tmp_path / "out", name)
+        assert table.loc[table["kind"] == "oracle", "method"].unique().tolist() == list(synthetic.ORACLE)
+
+
+def test_tasks_that_differ_only_in_how_they_are_told_are_alike() -> None:
+    soft, told = synthetic.SOFT, {"interaction": "summary", "output": "distribution", "context": "clothes-shopping"}
+    entries = {"a": soft, "b": soft | told, "c": soft | {"arms": 5}, "d": soft | {"arms": 5, "reasoning": "none"}}
+    assert tables.alike(entries) == {"a": "a", "b": "a", "c": "c", "d": "c"}
+    assert [tables.talk(entry) for entry in entries.values()] == [
+        "dialogue, action, buttons",
+        "summary, distribution, clothes-shopping",
+        "dialogue, action, buttons",
+        "dialogue, action, buttons, reasoning none",
+    ]
+
+
+def test_shares_of_answers_are_per_step(results: Path, tmp_path: Path) -> None:
+    path = cells(results) / "rmft" / "seed0" / "iter1" / "evaluation.parquet"
+    synthetic._keep(path, pd.read_parquet(path).assign(parse_failures=5, renormalised=10))
+    assert run(results, tmp_path / "out") == 0
+    rows = of_task(read_table(tmp_path / "out", "summary"), suite="horizon-2x").set_index(
+        ["method", "seed", "iteration"]
+    )
+    assert rows.loc[("rmft", "0", 1), ["parse_failure_rate", "renormalised_rate", "horizon"]].tolist() == [
+        0.125,
+        0.25,
+        40,
+    ]
+
+
+def test_what_is_not_known_stays_empty(results: Path, tmp_path: Path) -> None:
+    """Information regret of a task or suite that has none: NaN in every table, and all else is there."""
+    assert run(results, tmp_path / "out") == 0
+    for name in ("summary", "evaluation"):
+        table = read_table(tmp_path / "out", name)
+        unknown = (table["suite"] == "sine") | (table["task"] == "ns-sine")
+        assert unknown.any() and table["information_regret"].isna().equals(unknown)
+        assert table["regret"].notna().all() and (table["variation"] > 0).equals(unknown)
+    chosen = read_table(tmp_path / "out", "selection")
+    unknown = chosen["task"] == "ns-sine"
+    for column in ("information_regret_all", "information_regret_selected"):
+        assert chosen[column].isna().equals(unknown)
+    assert chosen["regret_selected"].notna().all()
+
+
+def test_every_row_says_which_regret_it_is(results: Path, tmp_path: Path) -> None:
+    assert run(results, tmp_path / "out") == 0
+    table = read_table(tmp_path / "out", "summary")
+    said = {(task, suite): kind for task, suite, kind in table[["task", "suite", "measure"]].itertuples(index=False)}
+    assert said == {
+        ("mab-gaussian", "in-distribution"): "pseudo-regret",
+        ("mab-gaussian", "horizon-2x"): "pseudo-regret",
+        ("mab-gaussian", "sine"): "dynamic regret",
+        ("fol-gaussian", "in-distribution"): "external regret, realised",
+        ("ns-sine", "in-distribution"): "dynamic regret",
+    }
 
 
 def test_calibration_stands_beside_the_published(results: Path, tmp_path: Path) -> None:
@@ -126,10 +238,12 @@ def test_published_values_belong_to_one_instance() -> None:
 def test_reading_and_losses(results: Path, tmp_path: Path) -> None:
     assert run(results, tmp_path / "out") == 0
     reading = read_table(tmp_path / "out", "reading")
-    assert set(reading["model"]) == {"tiny"} and len(reading) == 10
+    assert set(reading["model"]) == {"tiny"} and len(reading) == 20
+    assert reading.groupby("task").size().to_dict() == {"mab-gaussian": 10, "fol-gaussian": 10}
     losses = read_table(tmp_path / "out", "learning_curves")
     assert len(losses[losses["stage"] == "pretrain"]) == 59
-    assert len(losses[losses["stage"] == "sft"]) == 3 * 2 * N * 4 * 2
+    trained = sum(run["iterations"] for run in synthetic.runs(N))
+    assert len(losses[losses["stage"] == "sft"]) == trained * 4 * 2
     low, high = tables._wilson(pd.Series([0.5]), pd.Series([100]))
     assert (low[0], high[0]) == pytest.approx((0.4038, 0.5962), abs=1e-4)  # Wilson (1927)
 
@@ -145,6 +259,8 @@ def test_the_same_results_give_the_same_bytes(results: Path, tmp_path: Path) -> 
 BROKEN = {
     "cells/tiny/mab-gaussian/rmft/seed1/iter2/evaluation.parquet": "half a file",
     "cells/tiny/mab-gaussian/base/seed0/iter0/regret.parquet": "half a file",
+    "cells/tiny/mab-gaussian/rmft-once/seed1/iter0/regret.parquet": "half a file",
+    "cells/tiny/fol-gaussian/random-k/seed0/iter1/evaluation.parquet": "half a file",
     "cells/tiny/mab-gaussian/random-k/seed0/iter1/selected.jsonl": '{"no": 1}\n',
     "cells/tiny/mab-gaussian/random-k/seed0/iter1/selection.json": "{",
     "cells/tiny/mab-gaussian/rmft/seed0/iter1/sft.json": "{}",

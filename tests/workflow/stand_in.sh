@@ -16,6 +16,7 @@ while (($#)); do
 done
 case $stage in
 pretrain) for name in model.safetensors reading.csv; do make "$(dirname "$made")/$name"; done ;;
+baseline) make "${made%.parquet}.json" ;;
 sft) make "$(dirname "$made")/sft.json" ;;
 tables)
 	for name in evaluation curves summary selection selected_regret calibration reading learning_curves cells; do

@@ -7,11 +7,16 @@ from pathlib import Path
 import pytest
 import yaml
 
+from rmft.core.drifts import DRIFTS
+from rmft.core.information import knowable
+from rmft.core.rewards import PROCESSES
+from rmft.core.tasks import CHOICES, task_from_config, under_suite
 from rmft.stages.check_config import WORKFLOW, complaint, lay_over, main
 
 ROOT = WORKFLOW.parent
 PAPER = yaml.safe_load((ROOT / "config.yaml").read_text())
 LAPTOP = lay_over(PAPER, yaml.safe_load((ROOT / "config.laptop.yaml").read_text()))
+PAPER_LAPTOP = lay_over(LAPTOP, yaml.safe_load((ROOT / "config.paper-laptop.yaml").read_text()))
 SCHEMA = yaml.safe_load((WORKFLOW / "schemas/config.schema.yaml").read_text())
 DELETE = object()
 
@@ -54,8 +59,12 @@ MUTANTS = [
         "rewards.kind: must be one of gaussian, bernoulli, uniform",
     ),
     ("tasks.mab-gaussian.rewards.kind", "bernoulli", "tasks.mab-gaussian.rewards.noise: unknown key"),
-    ("tasks.mab-gaussian.means.low", 0.9, "tasks.mab-gaussian.means.low: must lie below high, not 0.9 >= 0.9"),
-    ("tasks.mab-bernoulli-hard.means.gap", 1.2, "tasks.mab-bernoulli-hard.rewards: Bernoulli means must lie in [0, 1]"),
+    ("tasks.mab-gaussian.means.low", 0.9, "tasks.mab-gaussian: means: low: must lie below high, not 0.9 >= 0.9"),
+    (
+        "tasks.mab-bernoulli-hard.means.gap",
+        1.2,
+        "tasks.mab-bernoulli-hard: rewards: Bernoulli means must lie in [0, 1]",
+    ),
     (
         "tasks.mab-gaussian.context",
         "button",
@@ -68,32 +77,132 @@ MUTANTS = [
         "tasks.ns-abrupt.drift.hazard: must be 1 or less, not 2",
     ),
     ("tasks.ns-abrupt.drift.kind", "jump", "tasks.ns-abrupt.drift.kind: must be one of constant, sine, linear"),
-    ("tasks.ns-abrupt.drift", DELETE, "tasks.ns-abrupt.drift: must not be constant in ns-mab"),
+    ("tasks.ns-abrupt.drift", DELETE, "tasks.ns-abrupt: drift: must not be constant in ns-mab"),
     ("tasks.mab-gaussian.drift", {"kind": "sine", "amplitude": 0.1, "period": 5}, "drift: must be constant in mab"),
     ("tasks.fol-gaussian.rewards", {"kind": "cauchy", "scale": 0.1}, "tasks.fol-gaussian.rewards.clip: missing"),
-    ("run.tasks", ["ns-abrupt"], "run.tasks: ns-abrupt is for baselines alone as yet"),
+    (
+        "tasks.mab-summary.interaction",
+        "talk",
+        "tasks.mab-summary.interaction: must be one of dialogue, summary, not 'talk'",
+    ),
+    (
+        "tasks.mab-gaussian.shown",
+        "importance_weighted",
+        "tasks.mab-gaussian: shown: importance_weighted needs output distribution",
+    ),
+    ("run.instead.fol-gausian", {}, "run.instead: fol-gausian is not defined under tasks; did you mean fol-gaussian?"),
+    (
+        "run.instead.fol-gaussian",
+        {"methods": ["rmtf"]},
+        "run.instead.fol-gaussian: rmtf is not defined under methods; did you mean rmft?",
+    ),
+    (
+        "run.instead.fol-gaussian",
+        {"baselines": ["hegde"]},
+        "run.instead.fol-gaussian: hegde is not defined under baselines; did you mean hedge?",
+    ),
+    ("run.instead.fol-gaussian", {"methods": []}, "run.instead.fol-gaussian.methods: must name at least one"),
+    ("run.instead.fol-gaussian", {"iterations": 0}, "run.instead.fol-gaussian.iterations: must be 1 or more, not 0"),
+    ("run.instead.fol-gaussian", {"seeds": [1, 1]}, "run.instead.fol-gaussian.seeds: must not say a thing twice"),
+    (
+        "run.instead.fol-gaussian",
+        {"suites": ["sine"]},
+        "run.instead.fol-gaussian.suites: unknown key; one of: baselines",
+    ),
+    (
+        "run.suites.mab-gausian",
+        ["sine"],
+        "run.suites: mab-gausian is not defined under tasks; did you mean mab-gaussian",
+    ),
+    (
+        "run.suites.mab-gaussian",
+        ["sin"],
+        "run.suites.mab-gaussian: sin is not defined under suites; did you mean sine?",
+    ),
+    ("run.suites.mab-gaussian", ["sine", "sine"], "run.suites.mab-gaussian: must not say a thing twice"),
+    ("suites.fewer-arms.more_arms", -2, "run.suites.mab-gaussian: fewer-arms: arms must be 2 or more"),
+    ("suites.horizon-2x", {}, "suites.horizon-2x: must say at least one thing"),
+    ("suites.unseen-context.context", "crops", "run.suites.mab-gaussian: unseen-context.context: no crops in workflow"),
+    ("suites.sine.rewards", {"kind": "bernoulli"}, "run.suites.mab-gaussian: sine: rewards: Bernoulli means must lie"),
+    (
+        "tasks.ns-abrupt.drift",
+        {"kind": "sine", "amplitude": 0.1, "period": 5},
+        "rmft-information needs information regret",
+    ),
     ("baselines.hedge.eta", -1, "baselines.hedge.eta: must be above 0"),
     ("methods.base", {"score": "regret", "k": 2}, "methods.base: the name is reserved"),
     ("methods.rmft.k", 9, "methods.rmft.k: 9 is more than rollout.trajectories_per_scenario (8)"),
-    ("methods.rmft.score", "reward", "methods.rmft.score: must be one of regret, information_regret, random"),
+    ("methods.rmft.score", "luck", "methods.rmft.score: must be one of regret, information_regret, reward"),
+    ("methods.rmft.window", 5, "methods.rmft.window: belongs to the score rolling_regret, and to no other"),
+    ("methods.rmft-rolling.window", DELETE, "methods.rmft-rolling.window: belongs to the score rolling_regret"),
+    ("methods.distil-ucb.teacher", "ucd", "methods.distil-ucb.teacher: no ucd under baselines; did you mean ucb?"),
+    (
+        "methods.rmft.targets",
+        "final",
+        "methods.rmft.targets: must be one of all, answer, hindsight, regret, not 'final'",
+    ),
+    ("methods.rmft-once.once", False, "methods.rmft-once.once: must be one of True, not False"),
     ("baselines.ucb.growth", DELETE, "baselines.ucb.growth: missing"),
     ("baselines.greedy.epsilon", 0.1, "baselines.greedy.epsilon: unknown key"),
     ("baselines.eps-greedy.epsilon", 1.5, "baselines.eps-greedy.epsilon: must be 1 or less, not 1.5"),
     (
         "models.tiny.sft.adapter",
         "Lora",
-        "models.tiny.sft.adapter: must be one of none, lora, not 'Lora'; did you mean lora",
+        "sft.adapter: must be one of none, lora, not 'Lora'; did you mean lora",
     ),
-    ("models.tiny.pretraining.crowd.horizon", 4, "models.tiny.pretraining.crowd.horizon: must be arms + 2 or more"),
+    (
+        "tasks.ns-abrupt.horizon",
+        4,
+        "models.tiny.pretraining.crowd.tasks: ns-abrupt must have arms + 2 steps or more",
+    ),
+    ("models.tiny.pretraining.crowd.tasks", {"mab": 1}, "crowd.tasks: mab is not defined under tasks; one of: fol-"),
+    ("models.tiny.pretraining.crowd.tasks", {}, "models.tiny.pretraining.crowd.tasks: must say at least one thing"),
+    ("models.tiny.pretraining.workers", 3, "models.tiny.pretraining.batch: 8 does not divide by workers"),
     ("models.tiny.kind", "llama", "models.tiny.kind: must be one of pretrain"),
+    ("run.numbers.models", ["tiny"], "run.numbers.models: tiny is of kind pretrain, not numeric; move it"),
+    ("run.models", ["transformer"], "run.models: transformer is of kind numeric, not pretrain; move it"),
+    (
+        "run.numbers.tasks",
+        ["mab-gaussian"],
+        "run.numbers.tasks: mab-gaussian is in run.tasks or run.calibration_tasks too",
+    ),
+    ("run.numbers.methods", ["rmft-answers"], "run.methods: rmft-answers is not for the models that play numbers-fol"),
+    ("run.methods", ["hindsight"], "run.methods: hindsight is not for the models that play mab-gaussian"),
+    (
+        "run.instead.numbers-mab.methods",
+        ["regret-loss"],
+        "regret-loss needs full information, which numbers-mab has not",
+    ),
+    ("run.suites.numbers-mab", ["more-arms"], "run.suites.numbers-mab: more-arms has more arms than the network"),
+    (
+        "run.numbers.trajectories_per_scenario",
+        1,
+        "methods.rmft.k: 2 is more than run.numbers.trajectories_per_scenario",
+    ),
+    ("models.transformer.heads", 3, "models.transformer.width: 32 does not divide by heads (3); make it a multiple"),
+    ("models.transformer.space", "simplex", "models.transformer.sft.loss: cross_entropy needs the space logits"),
+    ("models.transformer.exploration.per", "run", "models.transformer.exploration.per: must be one of episode, step"),
+    ("models.transformer.layers", 2, "models.transformer.layers: unknown key"),
+    ("baselines.hedge-tuned.tune", [1], "baselines.hedge-tuned.tune: "),
+    ("baselines.random.tune", [1, 2], "baselines.random.tune: unknown key"),
     ("door", "lptop", "door: must be one of laptop, cluster, not 'lptop'; did you mean laptop?"),
+    ("theory.spaces", ["cube"], "theory.spaces.0: must be one of ball, simplex, not 'cube'"),
+    ("theory.theorem.arms", [1], "theory.theorem.arms.0: must be 2 or more, not 1"),
+    ("theory.theorem.stepz", 5, "theory.theorem.stepz: unknown key; did you mean steps?"),
+    ("theory.limit.exponents", [1.5], "theory.limit.exponents.0: must be 1 or less, not 1.5"),
+    (
+        "theory.policies.architectures",
+        ["sofmax"],
+        "theory.policies.architectures: sofmax is not defined under models; did you mean softmax?",
+    ),
+    ("theory.policies.models.softmax.heads", 3, "theory.policies.models.softmax.width: 32 does not divide by heads"),
     ("models.tiny", None, "models.tiny: must be of type object"),
 ]
 
 
 def mutant(key: str, value: object) -> dict:
-    """The laptop's config with one key changed or deleted."""
-    config = copy.deepcopy(LAPTOP)
+    """The laptop's config, with the suites that it leaves out, with one key changed or deleted."""
+    config = copy.deepcopy(lay_over(LAPTOP, {"run": {"suites": PAPER["run"]["suites"]}}))
     *path, last = key.split(".")
     place = config
     for name in path:
@@ -105,7 +214,7 @@ def mutant(key: str, value: object) -> dict:
     return config
 
 
-@pytest.mark.parametrize("config", [PAPER, LAPTOP], ids=["paper", "laptop"])
+@pytest.mark.parametrize("config", [PAPER, LAPTOP, PAPER_LAPTOP], ids=["paper", "laptop", "paper-laptop"])
 def test_our_own_configs_can_run(config):
     assert complaint(config) is None
 
@@ -116,6 +225,52 @@ def test_refused_by_one_line_that_names_key_and_mend(key, value, said):
     assert line is not None
     assert said in line
     assert "\n" not in line
+
+
+def played(config: dict) -> list[tuple[str, dict]]:
+    """Every task that models play, and every task under each of its suites, by the task's name."""
+    run, tasks = config["run"], config["tasks"]
+    suites = [(task, config["suites"][name]) for task in run["tasks"] for name in run["suites"].get(task, [])]
+    return [(task, tasks[task]) for task in run["tasks"]] + [(t, under_suite(tasks[t], change)) for t, change in suites]
+
+
+def test_paper_laptop_leaves_nothing_out():
+    run, entries = PAPER_LAPTOP["run"], [entry for _, entry in played(PAPER_LAPTOP)]
+    crowd = PAPER_LAPTOP["models"]["tiny-worlds"]["pretraining"]["crowd"]["tasks"]
+    numbers = run["numbers"]["tasks"]
+    assert {*run["tasks"], *run["calibration_tasks"], *numbers} == set(PAPER_LAPTOP["tasks"])
+    suites = {name for task in run["tasks"] + numbers for name in run["suites"].get(task, [])}
+    assert suites == set(PAPER_LAPTOP["suites"])
+    assert {entry["rewards"]["kind"] for entry in entries} == set(PROCESSES)
+    assert {entry.get("drift", {"kind": "constant"})["kind"] for entry in entries} == set(DRIFTS)
+    for key, first in {"interaction": "dialogue", "output": "action", "reasoning": "free", "shown": "raw"}.items():
+        assert {entry.get(key, first) for entry in entries} == set(CHOICES[key])
+    assert {entry["environment"] for entry in entries} == set(CHOICES["environment"])
+    assert {entry["context"] for entry in entries} == {path.stem for path in (WORKFLOW / "scenarios").glob("*.yaml")}
+    learnt = {PAPER_LAPTOP["tasks"][name]["context"] for name in crowd}
+    assert {PAPER_LAPTOP["tasks"][name]["context"] for name in run["tasks"]} == learnt
+
+
+def test_paper_laptop_runs_every_method_on_every_task_that_it_is_defined_on():
+    run, methods = PAPER_LAPTOP["run"], PAPER_LAPTOP["methods"]
+    assert {*run["methods"], *run["numbers"]["methods"]} == set(methods)
+    methods = {name: entry for name, entry in methods.items() if entry.get("targets") not in ("hindsight", "regret")}
+    for name in run["tasks"]:
+        unknown = knowable(task_from_config(name, PAPER_LAPTOP["tasks"][name]))
+        own = run["instead"].get(name, {})
+        lacking = {method for method, entry in methods.items() if unknown and entry["score"] == "information_regret"}
+        assert set(own.get("methods", run["methods"])) == set(methods) - lacking, name
+        assert (own.get("seeds", run["seeds"]), own.get("iterations", run["iterations"])) == (
+            run["seeds"],
+            run["iterations"],
+        )
+
+
+def test_paper_laptop_keeps_suites_and_baselines_of_what_reproduce_plays():
+    for task in LAPTOP["run"]["tasks"]:
+        of = [config["run"]["instead"].get(task, {}).get("baselines") for config in (LAPTOP, PAPER_LAPTOP)]
+        assert of[0] == of[1]
+        assert LAPTOP["run"]["suites"].get(task) == PAPER_LAPTOP["run"]["suites"].get(task)
 
 
 def test_lists_replace_and_mappings_merge():
@@ -166,7 +321,7 @@ def test_every_key_of_the_schema_is_described_and_every_mapping_closed():
     assert objects(SCHEMA) == []
 
 
-@pytest.mark.parametrize("name", ["config.yaml", "config.laptop.yaml"])
+@pytest.mark.parametrize("name", ["config.yaml", "config.laptop.yaml", "config.paper-laptop.yaml"])
 def test_every_key_of_the_config_is_commented(name):
     lines = Path(ROOT / name).read_text().splitlines()
     keys = [i for i, line in enumerate(lines) if re.match(r" *[a-z0-9_-]+:", line)]

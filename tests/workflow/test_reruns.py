@@ -8,12 +8,6 @@ import pytest
 
 CELLS = "results/cells/tiny/mab-gaussian"
 BASE = f"{CELLS}/base/seed0/iter0"
-END = ("results/tables/", "results/figures/", "results/report.html", "all")
-
-
-def before_the_end(jobs: dict[str, str]) -> set[str]:
-    """Outputs that are no table, figure or report: those follow whatever changes."""
-    return {output for output in jobs if not output.startswith(END)}
 
 
 def test_a_finished_run_has_nothing_to_do(finished):
@@ -60,7 +54,7 @@ def test_an_edited_wording_reruns_what_reads_it(tree):
     assert "baseline" not in rules
 
 
-def test_a_new_task_adds_its_own_cells_only(tree):
+def test_a_new_task_adds_its_own_cells_only(tree, before_the_end):
     short = {
         "environment": "mab",
         "arms": 2,
@@ -77,7 +71,7 @@ def test_a_new_task_adds_its_own_cells_only(tree):
     assert {output for output in new if "/mab-short/" not in output} == set()
 
 
-def test_a_new_method_adds_its_own_cells_only(tree):
+def test_a_new_method_adds_its_own_cells_only(tree, before_the_end):
     methods = ["rmft", "rmft-information", "random-k", "rmft-one"]
     tree.lay_over(methods={"rmft-one": {"score": "regret", "k": 1}}, run={"methods": methods})
     new = before_the_end(tree.would_run())
@@ -85,14 +79,14 @@ def test_a_new_method_adds_its_own_cells_only(tree):
     assert {output for output in new if "/rmft-one/" not in output} == set()
 
 
-def test_more_iterations_and_seeds_rerun_nothing_old(tree):
+def test_more_iterations_and_seeds_rerun_nothing_old(tree, before_the_end):
     tree.lay_over(run={"iterations": 3, "seeds": [0, 1]})
     new = before_the_end(tree.would_run())
     assert f"{CELLS}/rmft/seed0/iter3/policy.json" in new
     assert [output for output in new if (tree.folder / output).exists()] == []
 
 
-def test_another_k_reruns_that_method_from_its_selection_on(tree):
+def test_another_k_reruns_that_method_from_its_selection_on(tree, before_the_end):
     tree.lay_over(methods={"rmft": {"score": "regret", "k": 3}})
     again = before_the_end(tree.would_run())
     assert f"{CELLS}/rmft/seed0/iter0/selected.jsonl" in again
@@ -145,3 +139,53 @@ def test_figures_are_drawn_from_tables_alone(tree):
     shutil.rmtree(tree.folder / ".snakemake")
     rules = tree.would_run("--allowed-rules", "draw", "figures", "--", "figures").values()
     assert set(rules) == {"draw", "figures"}
+
+
+def test_a_new_suite_is_played_by_every_policy_and_baseline_of_its_task_and_trains_none(tree, before_the_end):
+    tree.lay_over(
+        suites={"calm": {"rewards": {"kind": "gaussian", "noise": 0.01}}}, run={"suites": {"ns-abrupt": ["calm"]}}
+    )
+    again = before_the_end(tree.would_run())
+    held_out = tree.folder.glob("results/cells/*/ns-abrupt/*/*/*/heldout.parquet")
+    baselines = tree.folder.glob("results/baselines/ns-abrupt/*.parquet")
+    judged = {path: "rollout_heldout" for path in held_out} | {path: "baseline" for path in baselines}
+    judged |= {path.with_name("evaluation.parquet"): "evaluate" for path, rule in judged.items() if rule != "baseline"}
+    assert again == {str(path.relative_to(tree.folder)): rule for path, rule in judged.items()}
+    assert set(again.values()) == {"rollout_heldout", "evaluate", "baseline"}
+
+
+def test_a_suite_that_no_task_is_played_under_changes_nothing_but_the_config_in_the_report(tree):
+    tree.lay_over(suites={"calm": {"rewards": {"kind": "gaussian", "noise": 0.01}}})
+    assert set(tree.would_run()) == {"results/report.html", "all"}
+
+
+def test_what_a_task_has_instead_adds_its_own_cells_only(tree, jobs_of, before_the_end):
+    tree.lay_over(
+        run={"instead": {"ns-abrupt": {"methods": ["rmft-once", "distil-ucb"], "seeds": [3], "iterations": 2}}}
+    )
+    new = before_the_end(tree.would_run())
+    cells = "results/cells/tiny/ns-abrupt"
+    assert {output for output in new if not output.startswith(cells)} == set()
+    assert {output.split("/")[4] for output in new} == {"base", "rmft-once", "distil-ucb"}
+    assert f"{cells}/rmft-once/seed3/iter1/policy.json" in new
+    assert not any(output.startswith(f"{cells}/rmft-once/seed3/iter2") for output in new)
+    assert f"{cells}/distil-ucb/seed3/iter0/trajectories.parquet" in new
+    assert (
+        f"{cells}/base/seed3/iter0/trajectories.parquet" not in new
+    )  # neither learns from what the base policy played
+
+
+def test_the_teacher_alone_reruns_for_another_constant(tree, before_the_end):
+    tree.lay_over(run={"methods": ["rmft", "distil-ucb"]})
+    before = before_the_end(tree.would_run())
+    tree.lay_over(baselines={"ucb": {"constant": 2.5}})
+    after = before_the_end(tree.would_run())
+    assert {output for output in after if output not in before} == {
+        str(path.relative_to(tree.folder)) for path in tree.folder.glob("results/baselines/*/ucb.parquet")
+    }
+
+
+def test_paper_laptop_reruns_nothing_that_reproduce_has_finished(tree, before_the_end):
+    plan = before_the_end(tree.would_run(laid=("config.paper-laptop.yaml", "small.yaml")))
+    assert "results/cells/tiny-online/fol-adaptive/distil-ucb/seed0/iter1/policy.json" in plan
+    assert [output for output in plan if (tree.folder / output).exists()] == []

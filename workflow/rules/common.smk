@@ -5,17 +5,28 @@ import json
 import shlex
 import sys
 from functools import cache
+from itertools import product
 from pathlib import Path
 
 import yaml
 
+from rmft.core.tasks import under_suite
 from rmft.figures import FIGURES
 from rmft.stages.fingerprint import fingerprint
 
 PYTHON = shlex.quote(config.get("python", sys.executable))
 RUN = config["run"]
-CELLS = {"model": RUN["models"], "task": RUN["tasks"], "seed": RUN["seeds"]}
-TABLES = "evaluation curves summary selection selected_regret calibration reading learning_curves cells".split()
+NUMBERS = RUN["numbers"]
+TASKS = RUN["tasks"] + NUMBERS["tasks"] * bool(NUMBERS["models"])
+CONTEXTS = "workflow/scenarios"
+THEORY = config["theory"]
+THEORY_TABLES = (
+    "theorem theorem_training theorem_matrices theorem_regret theorem_limit theorem_policies theorem_distances".split()
+)
+TABLES = (
+    "evaluation curves summary selection selected_regret calibration reading learning_curves cells".split()
+    + THEORY_TABLES
+)
 
 
 def as_json(value):
@@ -28,9 +39,17 @@ def without(entry, *keys):
     return {key: value for key, value in entry.items() if key not in keys}
 
 
+def untrained_model(wildcards):
+    """The entry of a numeric model, less what fine-tunes it and how it explores."""
+    return as_json(without(config["models"][wildcards.model], "sft", "exploration"))
+
+
 def base_model(wildcards):
-    """The model's entry, less what fine-tunes it."""
-    return as_json(without(config["models"][wildcards.model], "sft"))
+    """The model's entry, less what fine-tunes it, with the tasks that its crowd plays."""
+    entry = without(config["models"][wildcards.model], "sft")
+    training = entry["pretraining"]
+    tasks = {name: {"share": share, **config["tasks"][name]} for name, share in training["crowd"]["tasks"].items()}
+    return as_json({**entry, "pretraining": {**training, "crowd": {**training["crowd"], "tasks": tasks}}})
 
 
 def fine_tuning(wildcards):
@@ -58,19 +77,67 @@ def baseline_entry(wildcards):
     return as_json({"name": wildcards.baseline, **config["baselines"][wildcards.baseline]})
 
 
+def numeric_model(wildcards):
+    """The architecture's entry with its name."""
+    return as_json({"name": wildcards.architecture, **THEORY["policies"]["models"][wildcards.architecture]})
+
+
+def numeric(model):
+    """Whether a model has numbers in and out."""
+    return config["models"][model]["kind"] == "numeric"
+
+
+def rollout_of(model):
+    """How many training scenarios a model plays, how often, and what else is said of its rollouts."""
+    return NUMBERS if numeric(model) else config["rollout"]
+
+
 def training_rollout(wildcards):
     """How training scenarios are played."""
-    return as_json(config["rollout"])
+    if not numeric(wildcards.model):
+        return as_json(config["rollout"])
+    noise = {"exploration": config["models"][wildcards.model]["exploration"]}
+    return as_json({key: NUMBERS[key] for key in ("chunk_episodes", "shared_rewards")} | noise)
 
 
 def heldout_rollout(wildcards):
-    """How held-out scenarios are played: the same, but for how many and how often."""
+    """How held-out scenarios are played: the same, but for how many and how often, and without exploration."""
+    if numeric(wildcards.model):
+        return as_json({"chunk_episodes": NUMBERS["chunk_episodes"]})
     return as_json(without(config["rollout"], "scenarios", "trajectories_per_scenario"))
 
 
-def context(wildcards):
-    """The file of the task's wording: no input of the rules, as a bare touch would rerun them."""
-    return f"workflow/scenarios/{config['tasks'][wildcards.task]['context']}.yaml"
+def per_scenario(wildcards):
+    """L; as many as are learnt from where nothing is selected, for targets that the scenario gives."""
+    method = config["methods"].get(wildcards.method, {})
+    if method.get("targets") in ("hindsight", "regret"):
+        return method["k"]
+    return rollout_of(wildcards.model)["trajectories_per_scenario"]
+
+
+def heldout_episodes(wildcards):
+    """Held-out episodes of each suite."""
+    return episodes_on(wildcards.task)
+
+
+def episodes_on(task):
+    """Held-out episodes of a task's policies and baselines."""
+    return (NUMBERS if task in NUMBERS["tasks"] else config["evaluation"])["episodes"]
+
+
+def kind_of(wildcards):
+    """How a model speaks: the end of the names of the modules that play and train it."""
+    return "numbers" if numeric(wildcards.model) else "words"
+
+
+def rollout_code(wildcards):
+    """Fingerprint of the rollout; the stage imports what plays by name."""
+    return fingerprint("rollout", f"rmft.stages.rollout_{kind_of(wildcards)}")
+
+
+def sft_code(wildcards):
+    """Fingerprint of the fine-tuning; the stage imports what trains by name."""
+    return fingerprint("sft", f"rmft.stages.sft_{kind_of(wildcards)}")
 
 
 def digest(text):
@@ -84,9 +151,33 @@ def wording(path):
     return digest(as_json(yaml.safe_load(Path(path).read_text(encoding="utf-8"))))
 
 
-def context_wording(wildcards):
+def worded(entries):
+    """Digest of the contexts of task entries. Their files are no input of the rules, as a bare touch would rerun them."""
+    return digest(
+        "".join(wording(f"{CONTEXTS}/{name}.yaml") for name in sorted({entry["context"] for entry in entries}))
+    )
+
+
+def task_wording(wildcards):
     """Digest of the task's wording."""
-    return wording(context(wildcards))
+    return worded([config["tasks"][wildcards.task]])
+
+
+def crowd_wording(wildcards):
+    """Digest of the words of all tasks that the model's crowd plays."""
+    return worded(
+        [config["tasks"][name] for name in config["models"][wildcards.model]["pretraining"]["crowd"]["tasks"]]
+    )
+
+
+def suites(wildcards):
+    """What each suite of the task changes."""
+    return as_json({name: config["suites"][name] for name in RUN["suites"].get(wildcards.task, [])})
+
+
+def suite_wording(wildcards):
+    """Digest of the words of the task under all its suites."""
+    return worded(under_suites(wildcards.task).values())
 
 
 def captions_wording(wildcards):
@@ -103,16 +194,39 @@ def figure_code(wildcards):
 def baseline_episodes(wildcards):
     """Many for calibration; elsewhere as many as the models play."""
     many = wildcards.task in RUN["calibration_tasks"]
-    return config["evaluation"]["calibration_episodes" if many else "episodes"]
+    return config["evaluation"]["calibration_episodes"] if many else episodes_on(wildcards.task)
+
+
+def baselines_of(task):
+    """The baselines that a task is compared with, by name."""
+    selection = NUMBERS if task in NUMBERS["tasks"] else RUN
+    names = RUN["instead"].get(task, {}).get("baselines", selection["baselines"])
+    return {name: config["baselines"][name] for name in names}
+
+
+def under_suites(task):
+    """The task's entry as it stands and under each of its suites."""
+    entry = config["tasks"][task]
+    changed = {name: under_suite(entry, config["suites"][name]) for name in RUN["suites"].get(task, [])}
+    return {"in-distribution": entry, **changed}
 
 
 def selection(wildcards):
     """What the tables gather."""
-    tasks = RUN["tasks"] + RUN["calibration_tasks"]
+    calibrated = {task: config["tasks"][task] for task in RUN["calibration_tasks"]}
     named = {
-        key: {name: config["baselines"][name] for name in RUN[key]} for key in ("baselines", "calibration_baselines")
+        "tasks": {task: under_suites(task) for task in TASKS},
+        "baselines": {task: baselines_of(task) for task in TASKS},
+        "calibration_tasks": calibrated,
+        "calibration_baselines": {name: config["baselines"][name] for name in RUN["calibration_baselines"]},
+        "runs": [{**run, "first": first_rollouts(run), "kind": policy_kind(run["model"])} for run in RUNS],
     }
-    return as_json({**RUN, **named, "task_entries": {name: config["tasks"][name] for name in tasks}})
+    return as_json({"models": MODELS, **named})
+
+
+def policy_kind(model):
+    """The kind of a model's rows in the tables."""
+    return "numeric" if numeric(model) else "policy"
 
 
 def whole_config(wildcards):
@@ -120,46 +234,118 @@ def whole_config(wildcards):
     return as_json(config)
 
 
+def own(model, task, method, seed, iteration):
+    """The folder of a cell."""
+    return f"results/cells/{model}/{task}/{method}/seed{seed}/iter{iteration}"
+
+
+def policy_cell(model, task, method, seed, iteration):
+    """The cell that holds policy_t; policy_0 is the base policy, shared by all methods."""
+    return own(model, task, method if int(iteration) else "base", seed, iteration)
+
+
+def rollout_cell(model, task, method, seed, iteration):
+    """The cell that holds what was rolled out at t: the base policy's is shared, but for methods that need more of it or
+    have a teacher."""
+    alone = config["methods"].get(method, {}).keys() & {"once", "teacher"}
+    return (own if alone else policy_cell)(model, task, method, seed, iteration)
+
+
+def policy(wildcards):
+    """The policy of a cell."""
+    return f"{policy_cell(**wildcards)}/policy.json"
+
+
 def rollouts(wildcards):
-    """What policy_t rolled out, and its scores; policy_0 is the base policy, shared by all methods."""
-    own = "results/cells/{model}/{task}/{method}/seed{seed}/iter{iteration}"
-    base = "results/cells/{model}/{task}/base/seed{seed}/iter0"
-    folder = (base if wildcards.iteration == "0" else own).format(**wildcards)
+    """What policy_t rolled out, and its scores."""
+    folder = rollout_cell(**wildcards)
     return {"trajectories": f"{folder}/trajectories.parquet", "regret": f"{folder}/regret.parquet"}
 
 
 def parent(wildcards):
     """Policy_{t-1}, its rollouts, and what the method selected from them."""
-    before = int(wildcards.iteration) - 1
-    own = f"results/cells/{wildcards.model}/{wildcards.task}/{wildcards.method}/seed{wildcards.seed}/iter{before}"
-    base = f"results/cells/{wildcards.model}/{wildcards.task}/base/seed{wildcards.seed}/iter0"
-    played = own if before else base
+    before = {**wildcards, "iteration": int(wildcards.iteration) - 1}
     return {
-        "policy": f"{played}/policy.json",
-        "trajectories": f"{played}/trajectories.parquet",
-        "selected": f"{own}/selected.jsonl",
+        "policy": f"{policy_cell(**before)}/policy.json",
+        "trajectories": f"{rollout_cell(**before)}/trajectories.parquet",
+        "selected": f"{own(**before)}/selected.jsonl",
     }
 
 
-def of_base(*names):
-    """Files of the base policies' cells."""
-    return expand("results/cells/{model}/{task}/base/seed{seed}/iter0/{name}", name=names, **CELLS)
+def training_scenarios(wildcards):
+    """M; a method of one iteration plays the scenarios of all iterations at once."""
+    once = config["methods"].get(wildcards.method, {}).get("once")
+    selection = NUMBERS if numeric(wildcards.model) else RUN
+    return rollout_of(wildcards.model)["scenarios"] * (selection["iterations"] if once else 1)
 
 
-def of_methods(iterations, *names):
-    """Files of the methods' cells in some iterations."""
-    pattern = "results/cells/{model}/{task}/{method}/seed{seed}/iter{iteration}/{name}"
-    return expand(pattern, method=RUN["methods"], iteration=iterations, name=names, **CELLS)
+def teacher(wildcards):
+    """The flag that names who plays instead of the policy, if anybody does."""
+    name = config["methods"].get(wildcards.method, {}).get("teacher")
+    return f"--teacher {shlex.quote(as_json(config['baselines'][name]))}" if name else ""
 
 
-N = RUN["iterations"]
-EVALUATIONS = of_base("evaluation.parquet") + of_methods(range(1, N + 1), "evaluation.parquet")
-REGRETS = of_base("regret.parquet") + of_methods(range(1, N), "regret.parquet")
-SELECTIONS = of_methods(range(N), "selection.json", "selected.jsonl")
-PRETRAININGS = expand("results/models/{model}/{name}", model=RUN["models"], name=["pretrain.json", "reading.csv"])
-TRAININGS = of_methods(range(1, N + 1), "sft.json")
-BASELINES = expand("results/baselines/{task}/{name}.parquet", task=RUN["tasks"], name=RUN["baselines"]) + expand(
+def targets(wildcards):
+    """Which of its sampled tokens a policy learns from."""
+    return config["methods"][wildcards.method].get("targets", "all")
+
+
+def models_on(task):
+    """The models in words that play a task."""
+    return RUN["instead"].get(task, {}).get("models", RUN["models"])
+
+
+def runs():
+    """Every model x task x method x seed of the selection, with its number of iterations."""
+    pairs = [(RUN, model, task) for task in RUN["tasks"] for model in models_on(task)]
+    pairs += [(NUMBERS, *pair) for pair in product(NUMBERS["models"], NUMBERS["tasks"])]
+    for selection, model, task in pairs:
+        grid = {**{key: selection[key] for key in ("methods", "seeds", "iterations")}, **RUN["instead"].get(task, {})}
+        for method, seed in product(grid["methods"], grid["seeds"]):
+            n = 1 if config["methods"][method].get("once") else grid["iterations"]
+            yield {"model": model, "task": task, "method": method, "seed": seed, "iterations": n}
+
+
+def first_rollouts(run):
+    """The method whose cell holds what the base policy rolled out for a run."""
+    return rollout_cell(**without(run, "iterations"), iteration=0).split("/")[4]
+
+
+def of_cells(kind, first, last, *names):
+    """Files of the cells of ``kind`` at iterations first .. N + last of every run, each once."""
+    folders = (
+        kind(**without(run, "iterations"), iteration=t)
+        for run in RUNS
+        for t in range(first, run["iterations"] + last + 1)
+    )
+    return [f"{folder}/{name}" for folder in dict.fromkeys(folders) for name in names]
+
+
+RUNS = list(runs())
+NUMERIC_MODELS = "|".join(model for model in config["models"] if numeric(model)) or "none"
+EVALUATIONS = of_cells(policy_cell, 0, 0, "evaluation.parquet")
+REGRETS = of_cells(rollout_cell, 0, -1, "regret.parquet")
+SELECTIONS = of_cells(own, 0, -1, "selection.json", "selected.jsonl")
+MODELS = list(dict.fromkeys(run["model"] for run in RUNS if not numeric(run["model"])))
+PRETRAININGS = expand("results/models/{model}/{name}", model=MODELS, name=["pretrain.json", "reading.csv"])
+TRAININGS = of_cells(own, 1, 0, "sft.json")
+BASELINES = [f"results/baselines/{task}/{name}.parquet" for task in TASKS for name in baselines_of(task)] + expand(
     "results/baselines/{task}/{name}.parquet", task=RUN["calibration_tasks"], name=RUN["calibration_baselines"]
+)
+THEORY_PARTS = (
+    expand(
+        "results/theory/{space}/d{arms}/{table}.csv",
+        space=THEORY["spaces"],
+        arms=THEORY["theorem"]["arms"],
+        table=THEORY_TABLES[:4],
+    )
+    + expand("results/theory/{space}/limit/theorem_limit.csv", space=THEORY["spaces"])
+    + expand(
+        "results/theory/{space}/policies/{architecture}/{table}.csv",
+        space=THEORY["spaces"],
+        architecture=THEORY["policies"]["architectures"],
+        table=THEORY_TABLES[5:],
+    )
 )
 # Asked for by `all`, so that a deleted one is made again, with what follows from it.
 EVERYTHING = (
@@ -169,8 +355,8 @@ EVERYTHING = (
     + SELECTIONS
     + TRAININGS
     + BASELINES
-    + expand("results/models/{model}/model.safetensors", model=RUN["models"])
-    + of_base("policy.json", "trajectories.parquet", "heldout.parquet")
-    + of_methods(range(1, N + 1), "policy.json", "heldout.parquet")
-    + of_methods(range(1, N), "trajectories.parquet")
+    + THEORY_PARTS
+    + expand("results/models/{model}/model.safetensors", model=MODELS)
+    + of_cells(policy_cell, 0, 0, "policy.json", "heldout.parquet")
+    + of_cells(rollout_cell, 0, -1, "trajectories.parquet")
 )

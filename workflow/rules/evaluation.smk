@@ -14,16 +14,18 @@ rule rollout_heldout:
     threads: 1
     params:
         task=task_entry,
-        context=context,
-        wording=context_wording,
+        suites=suites,
+        contexts=CONTEXTS,
+        wording=suite_wording,
         sampling=heldout_rollout,
-        episodes=config["evaluation"]["episodes"],
-        code=fingerprint("rollout"),
+        episodes=heldout_episodes,
+        code=rollout_code,
     shell:
         "{PYTHON} -m rmft.stages.rollout "
         "--policy {input.policy} "
         "--task {params.task:q} "
-        "--context {params.context} "
+        "--suites {params.suites:q} "
+        "--contexts {params.contexts} "
         "--sampling {params.sampling:q} "
         "--model-name {wildcards.model} "
         "--method {wildcards.method} "
@@ -47,11 +49,13 @@ rule evaluate:
         "results/benchmarks/evaluate/{model}/{task}/{method}/seed{seed}/iter{iteration}.tsv"
     params:
         task=task_entry,
+        suites=suites,
         code=fingerprint("evaluate"),
     shell:
         "{PYTHON} -m rmft.stages.evaluate "
         "--heldout {input.heldout} "
         "--task {params.task:q} "
+        "--suites {params.suites:q} "
         "--output {output.evaluation} "
         "> {log} 2>&1"
 
@@ -60,6 +64,7 @@ rule baseline:
     """A model-free policy on the same held-out scenarios."""
     output:
         evaluation="results/baselines/{task}/{baseline}.parquet",
+        played="results/baselines/{task}/{baseline}.json",
     log:
         "results/logs/baseline/{task}/{baseline}.log",
     benchmark:
@@ -67,11 +72,13 @@ rule baseline:
     params:
         task=task_entry,
         baseline=baseline_entry,
+        suites=suites,
         episodes=baseline_episodes,
         code=fingerprint("baseline"),
     shell:
         "{PYTHON} -m rmft.stages.baseline "
         "--task {params.task:q} "
+        "--suites {params.suites:q} "
         "--baseline {params.baseline:q} "
         "--episodes {params.episodes} "
         "--output {output.evaluation} "

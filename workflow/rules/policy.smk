@@ -11,16 +11,18 @@ rule pretrain:
         "results/logs/pretrain/{model}.log",
     benchmark:
         "results/benchmarks/pretrain/{model}.tsv"
+    priority: 1  # it takes all cores of a laptop: first, lest jobs of one core keep it waiting
     threads: pretraining_workers
     params:
         model=base_model,
-        wording=wording("workflow/scenarios/buttons.yaml"),
+        contexts=CONTEXTS,
+        wording=crowd_wording,
         code=fingerprint("pretrain"),
     shell:
         "{PYTHON} -m rmft.stages.pretrain "
         "--name {wildcards.model} "
         "--model {params.model:q} "
-        "--context workflow/scenarios/buttons.yaml "
+        "--contexts {params.contexts} "
         "--output {output.finished} "
         "> {log} 2>&1"
 
@@ -35,6 +37,8 @@ rule base_policy:
         "results/logs/base_policy/{model}/{task}/base/seed{seed}/iter0.log",
     benchmark:
         "results/benchmarks/base_policy/{model}/{task}/base/seed{seed}/iter0.tsv"
+    wildcard_constraints:
+        model=f"(?!({NUMERIC_MODELS})/)[a-z0-9-]+",
     params:
         model=base_model,
         code=fingerprint("base_policy"),
@@ -47,10 +51,34 @@ rule base_policy:
         "> {log} 2>&1"
 
 
+rule untrained_policy:
+    """Policy_0 of a numeric model: a network that has seen nothing, one for each task and seed."""
+    output:
+        policy="results/cells/{model}/{task}/base/seed{seed}/iter0/policy.json",
+    log:
+        "results/logs/untrained_policy/{model}/{task}/base/seed{seed}/iter0.log",
+    benchmark:
+        "results/benchmarks/untrained_policy/{model}/{task}/base/seed{seed}/iter0.tsv"
+    wildcard_constraints:
+        model=NUMERIC_MODELS,
+    params:
+        model=untrained_model,
+        task=task_entry,
+        code=fingerprint("base_policy", "rmft.models.numbers"),
+    shell:
+        "{PYTHON} -m rmft.stages.base_policy "
+        "--name {wildcards.model} "
+        "--model {params.model:q} "
+        "--task {params.task:q} "
+        "--seed {wildcards.seed} "
+        "--output {output.policy} "
+        "> {log} 2>&1"
+
+
 rule rollout:
-    """Policy_t plays M training scenarios, L times each."""
+    """Policy_t, or the method's teacher in its stead, plays M training scenarios, L times each."""
     input:
-        policy="results/cells/{model}/{task}/{method}/seed{seed}/iter{iteration}/policy.json",
+        policy=policy,
     output:
         trajectories="results/cells/{model}/{task}/{method}/seed{seed}/iter{iteration}/trajectories.parquet",
     log:
@@ -60,17 +88,18 @@ rule rollout:
     threads: 1
     params:
         task=task_entry,
-        context=context,
-        wording=context_wording,
+        contexts=CONTEXTS,
+        wording=task_wording,
         sampling=training_rollout,
-        scenarios=config["rollout"]["scenarios"],
-        per_scenario=config["rollout"]["trajectories_per_scenario"],
-        code=fingerprint("rollout"),
+        scenarios=training_scenarios,
+        per_scenario=per_scenario,
+        teacher=teacher,
+        code=rollout_code,
     shell:
         "{PYTHON} -m rmft.stages.rollout "
         "--policy {input.policy} "
         "--task {params.task:q} "
-        "--context {params.context} "
+        "--contexts {params.contexts} "
         "--sampling {params.sampling:q} "
         "--model-name {wildcards.model} "
         "--method {wildcards.method} "
@@ -79,6 +108,7 @@ rule rollout:
         "--scenarios {params.scenarios} "
         "--trajectories-per-scenario {params.per_scenario} "
         "--threads 1 "
+        "{params.teacher} "
         "--output {output.trajectories} "
         "> {log} 2>&1"
 
@@ -145,13 +175,15 @@ rule sft:
     threads: 1
     params:
         model=fine_tuning,
-        code=fingerprint("sft"),
+        targets=targets,
+        code=sft_code,
     shell:
         "{PYTHON} -m rmft.stages.sft "
         "--policy {input.policy} "
         "--trajectories {input.trajectories} "
         "--selected {input.selected} "
         "--model {params.model:q} "
+        "--targets {params.targets} "
         "--seed {wildcards.seed} "
         "--iteration {wildcards.iteration} "
         "--threads 1 "

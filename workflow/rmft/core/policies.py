@@ -93,8 +93,8 @@ def label(entry: dict) -> str:
 
 @dataclass(frozen=True)
 class Played:
-    """What a baseline did: actions (int, E x T), the rewards that these drew (E x T), and, in full information alone,
-    pi_t (E x T x K)."""
+    """What a baseline did: actions (int, E x T), the rewards that these drew (E x T), and pi_t (E x T x K) in full
+    information and where it was asked for."""
 
     actions: np.ndarray
     rewards: np.ndarray
@@ -113,24 +113,37 @@ def play(entry: dict, task: Task, episodes: Episodes) -> Play:
         raise ValueError(f"policy: thompson_bernoulli needs Bernoulli rewards, which {task.name} has not")
     if isinstance(policy, Oracle):
         policy = policy.told(episodes, full=full, reaction=reaction)
-    did = simulate(policy, episodes.rewards, episodes.seeds, full=full, reaction=reaction)
+    return play_through(policy, task, episodes)
+
+
+def play_through(policy: Policy, task: Task, episodes: Episodes, *, keep: bool = False) -> Play:
+    """The same for any policy; ``keep`` keeps pi_t on bandits too."""
+    full, reaction = task.environment == "fol", episodes.reaction
+    did = simulate(policy, episodes.rewards, episodes.seeds, full=full, reaction=reaction, keep=keep)
     means = realised_means(episodes.mean_rewards, did.actions, reaction)
     vectors = realised_means(episodes.rewards, did.actions, reaction) if full else None
     return Play(did.actions, did.rewards, means, vectors, did.policies)
 
 
 def simulate(
-    policy: Policy, rewards: np.ndarray, seeds: np.ndarray, *, full: bool = False, reaction: float = 0.0
+    policy: Policy,
+    rewards: np.ndarray,
+    seeds: np.ndarray,
+    *,
+    full: bool = False,
+    reaction: float = 0.0,
+    keep: bool = False,
 ) -> Played:
     """Play through rewards drawn beforehand (E x T x K), with one seed (uint64) for each episode.
 
-    full: show every arm's reward and keep pi_t. reaction: what the arm played last pays less at this step.
+    full: show every arm's reward and keep pi_t. keep: keep pi_t on bandits too. reaction: what the arm played last pays
+    less at this step.
     """
     steps, arms, size = rewards.shape[1], np.arange(rewards.shape[2])[:, None], len(rewards)
     hidden = np.ascontiguousarray(rewards.transpose(1, 2, 0))  # T x K x E
     counts, sums, weighted = np.zeros((3, len(arms), size))
     actions, drawn = np.full((steps, size), -1), np.zeros((steps, size))
-    policies = np.empty((size, steps, len(arms))) if full else None
+    policies = np.empty((size, steps, len(arms))) if full or keep else None
     choice, own = uniforms(fold(seeds, 0), np.arange(steps)[:, None]), fold(seeds, 1)
     memory, learns, everything = None, isinstance(policy, Learner), np.ones((len(arms), size), bool)
     for t in range(steps):
@@ -143,7 +156,7 @@ def simulate(
         reward = shown * values
         estimate = reward / chance
         drawn[t] = (played * values).sum(axis=0)
-        if full:
+        if policies is not None:
             policies[:, t] = pi.T
         if learns:
             memory = policy.learn(seen, shown, reward, estimate)

@@ -10,6 +10,7 @@ rmft.core.trajectory, so that a change of this page rolls nothing out again.
 
 import numpy as np
 
+from rmft.core.tasks import Task
 from rmft.core.trajectory import Play
 
 
@@ -22,6 +23,12 @@ def regret_curve(environment: str, play: Play) -> np.ndarray:
     if environment == "fol":
         return external_regret_curve(play)
     return pseudo_regret_curve(play.actions, play.means)
+
+
+def regret_name(task: Task) -> str:
+    """What kind of regret a task's is, for axes: realised in FOL, expected elsewhere."""
+    kinds = {"fol": "external regret, realised", "mab": "pseudo-regret", "ns-mab": "dynamic regret"}
+    return kinds[task.environment] + (" of the locations" if task.rewards.centre == "location" else "")
 
 
 def regret(environment: str, play: Play) -> np.ndarray:

@@ -5,7 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from rmft.core.metrics import pulls
+from rmft.core.regret import best_arm
 from rmft.core.seeding import derive
+from rmft.core.trajectory import Play
 
 _DECIMALS = 9  # scores that agree to so many decimals are tied: sums in another order differ in the last bit
 
@@ -28,12 +30,16 @@ def select(
     return np.sort(chosen[order[np.arange(len(order)) - starts < k]])
 
 
-def lucky(actions: np.ndarray, best_arm: np.ndarray, arms: int) -> np.ndarray:
-    """Whether each episode was good without being able to know it (bool, E), from actions (E x T) and best arms (E).
+def lucky(environment: str, play: Play) -> np.ndarray:
+    """Whether each episode was good without being able to know it (bool, E).
 
-    It is lucky when some arm was never tried and yet the best arm was played more than any other.
+    It is lucky when some arm was never tried and yet the best arm was played more than any other. Where all rewards are
+    shown (fol) nothing is left untried.
     """
-    counts = pulls(actions, arms)
-    best = np.arange(arms) == best_arm[:, None]
-    rest = np.where(best, -1, counts).max(axis=1)
-    return (counts == 0).any(axis=1) & (counts[best] > rest)
+    if environment == "fol":
+        return np.zeros(len(play.actions), bool)
+    arms = play.means.shape[2]
+    counts, best = pulls(play.actions, arms), best_arm(play.means, play.actions.shape[1] // 2)
+    is_best = np.arange(arms) == best[:, None]
+    rest = np.where(is_best, -1, counts).max(axis=1)
+    return (counts == 0).any(axis=1) & (counts[is_best] > rest)

@@ -120,9 +120,17 @@ class Episodes:
 
 
 def draw_episodes(
-    task: Task, *, split: str, seed: int, iteration: int, policy: str, scenarios: range, per_scenario: int
+    task: Task,
+    *,
+    split: str,
+    seed: int,
+    iteration: int,
+    policy: str,
+    scenarios: range,
+    per_scenario: int,
+    shared_rewards: bool = False,
 ) -> Episodes:
-    """Draw ``per_scenario`` episodes of each scenario.
+    """Draw ``per_scenario`` episodes of each scenario; with ``shared_rewards`` all of them meet the rewards of the first.
 
     Scenarios, their drifts and rewards depend on (task, split, seed, iteration, scenario, episode) alone, so that every
     policy meets the same ones (common random numbers); the policy's own seeds depend on ``policy`` (its model and
@@ -130,6 +138,7 @@ def draw_episodes(
     """
     numbers, where = np.array(scenarios), (task.name, split, seed, iteration)
     scenario, episode = np.repeat(numbers, per_scenario), np.tile(np.arange(per_scenario), len(numbers))
+    luck = episode * (not shared_rewards)
     drawn = task.means.draw(task.arms, seeds=fold(derive("scenario", *where), numbers))
     moved = task.drift.path(drawn, task.horizon, seeds=fold(derive("drift", *where), numbers), prior=task.means)
     means = np.repeat(moved, per_scenario, axis=0)
@@ -138,7 +147,7 @@ def draw_episodes(
         scenario_ids=[f"{split}-{seed}-{iteration}-{s}" for s in scenario],
         trajectory_ids=[f"{split}-{seed}-{iteration}-{s}-{e}" for s, e in zip(scenario, episode, strict=True)],
         mean_rewards=means,
-        rewards=task.rewards.draw(full, seeds=fold(fold(derive("rewards", *where), scenario), episode)),
+        rewards=task.rewards.draw(full, seeds=fold(fold(derive("rewards", *where), scenario), luck)),
         seeds=fold(fold(derive("policy", policy, *where), scenario), episode),
         reaction=task.drift.penalty if isinstance(task.drift, Adaptive) else 0.0,
     )
@@ -149,3 +158,12 @@ def draw_heldout(task: Task, *, policy: str, scenarios: range) -> Episodes:
     return draw_episodes(
         task, split="evaluation", seed=0, iteration=0, policy=policy, scenarios=scenarios, per_scenario=1
     )
+
+
+def under_suite(entry: dict, changes: dict) -> dict:
+    """A task's entry with a suite's changes laid over it: keys replace, ``horizon_times`` multiplies the horizon,
+    ``more_arms`` (negative: fewer) is added to the arms, and a bandit whose means come to move is non-stationary."""
+    changes = dict(changes)
+    horizon, arms = entry["horizon"] * changes.pop("horizon_times", 1), entry["arms"] + changes.pop("more_arms", 0)
+    moves = entry["environment"] == "mab" and changes.get("drift", {"kind": "constant"})["kind"] != "constant"
+    return entry | {"horizon": horizon, "arms": arms} | ({"environment": "ns-mab"} if moves else {}) | changes

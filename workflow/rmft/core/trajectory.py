@@ -14,32 +14,55 @@ CONTEXT_EXHAUSTED = "context_exhausted"
 class Trajectory:
     """One row of trajectories.parquet. T steps; ``token_ids`` is exactly what the model saw and sampled, in order.
 
-    parse_status per step: ok | reask (read after asking again) | fallback (never read: a random arm) | none (not reached).
-    loss_mask: 1 where the token was sampled by the model.
+    parse_status per step: ok | renormalised (shares whose sum was not 1) | reask (read after asking again) | fallback
+    (never read: a random arm) | none (not reached). loss_mask: 1 where the token was sampled by the model. policies: pi_t,
+    where the output is a distribution. reward_vectors: R_t, where they are shown. chats: the messages of each conversation,
+    one in dialogue and one a step in summary interaction; chat_tokens: how many of ``token_ids`` each takes.
     """
 
     trajectory_id: str
     scenario_id: str
     episode_seed: int
     actions: list[int] = field(default_factory=list)
+    policies: list[list[float]] = field(default_factory=list)
     rewards: list[float] = field(default_factory=list)
+    reward_vectors: list[list[float]] = field(default_factory=list)
     parse_status: list[str] = field(default_factory=list)
-    messages: list[dict[str, str]] = field(default_factory=list)
+    chats: list[list[dict[str, str]]] = field(default_factory=list)
+    chat_tokens: list[int] = field(default_factory=list)
     token_ids: list[int] = field(default_factory=list)
     loss_mask: list[int] = field(default_factory=list)
     status: str = COMPLETE
 
+    def begin(self) -> None:
+        """Begin a conversation."""
+        self.chats.append([])
+        self.chat_tokens.append(0)
+
     def tell(self, content: str, ids: list[int]) -> None:
         """A message to the model, and the tokens that carry it (with the template's own before and after)."""
-        self.messages.append({"role": "user", "content": content})
-        self._append(ids, 0)
+        self._append("user", content, ids, 0)
 
     def hear(self, content: str, ids: list[int]) -> None:
         """The model's reply, and the tokens that it sampled."""
-        self.messages.append({"role": "assistant", "content": content})
-        self._append(ids, 1)
+        self._append("assistant", content, ids, 1)
 
-    def _append(self, ids: list[int], mask: int) -> None:
+    def unsay(self, tokens: int) -> None:
+        """Take the last message back, which took so many tokens, and its conversation where it was the only one."""
+        self.chats[-1].pop()
+        self.chat_tokens[-1] -= tokens
+        del self.token_ids[len(self.token_ids) - tokens :], self.loss_mask[len(self.loss_mask) - tokens :]
+        if not self.chats[-1]:
+            self.chats.pop()
+            self.chat_tokens.pop()
+
+    def conversation(self) -> list[int]:
+        """The tokens of the conversation under way."""
+        return self.token_ids[len(self.token_ids) - self.chat_tokens[-1] :]
+
+    def _append(self, role: str, content: str, ids: list[int], mask: int) -> None:
+        self.chats[-1].append({"role": role, "content": content})
+        self.chat_tokens[-1] += len(ids)
         self.token_ids.extend(ids)
         self.loss_mask.extend([mask] * len(ids))
 
@@ -60,10 +83,15 @@ class Play:
     policies: np.ndarray | None = None
 
     @property
+    def pulled(self) -> np.ndarray:
+        """1 for the arm that was played, else 0, E x T x K; zeros at a step without one."""
+        return (self.actions[:, :, None] == np.arange(self.means.shape[2])).astype(np.float64)
+
+    @property
     def pi(self) -> np.ndarray:
         """pi_t, E x T x K: the policies where they are known, else all on the action; zeros at a step without one."""
         if self.policies is None:
-            return (self.actions[:, :, None] == np.arange(self.means.shape[2])).astype(np.float64)
+            return self.pulled
         return np.where(self.actions[:, :, None] < 0, 0, self.policies)
 
 

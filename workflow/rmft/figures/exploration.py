@@ -14,20 +14,21 @@ RIVAL_MARKERS = ["o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h", "*"]
 def draw(summary: pd.DataFrame) -> Figure:
     """From summary.csv."""
     summary = style.primary(summary)
-    own = style.policies(summary)
-    note = f"Pooled over seeds; crosses: 95% bootstrap intervals. {style.counts(summary)}."
+    own = style.worded(summary)
+    tones = style.colours(style.unique(own["method"]))
+    note = f"Pooled over seeds; crosses: 95% bootstrap intervals. {style.counts(own)}."
 
     def panel(band: SubFigure, pair: style.Pair) -> None:
         axis = band.subplots(1, 1)
         _rivals(axis, style.baselines(summary, pair[1]))
-        _paths(axis, style.of_pair(own, pair))
+        _paths(axis, style.of_pair(own, pair), tones)
         axis.set_xlabel("SuffFailFreq(T/2): share of episodes without the best arm after T/2   (lower is better)")
         axis.set_ylabel("K·MinFrac: share of steps of the rarest arm,\nas a multiple of 1/K   (1 = all arms alike)")
         axis.set_xlim(left=-0.01)
         axis.set_ylim(bottom=-0.02)
         axis.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), labelspacing=0.55)
 
-    return style.stacked(style.pairs(own), 3.9, panel, note)
+    return style.stacked(style.pairs(own), lambda pair: 3.9, panel, note)
 
 
 def _rivals(axis: Axes, rivals: pd.DataFrame) -> None:
@@ -46,12 +47,13 @@ def _rivals(axis: Axes, rivals: pd.DataFrame) -> None:
         )
 
 
-def _paths(axis: Axes, own: pd.DataFrame) -> None:
+def _paths(axis: Axes, own: pd.DataFrame, tones: dict[str, str]) -> None:
     """A path of arrows for each method, from the base policy to the last iteration."""
     methods = style.unique(own["method"])
-    for method, marker in zip(methods, np.resize(style.MARKERS, len(methods)), strict=True):
+    for method in methods:
+        marker = style.markers(tones)[method]
         path = own[(own["method"] == method) & (own["seed"] == "all")].sort_values("iteration")
-        x, y, colour = path["suff_fail"].to_numpy(), path["min_frac"].to_numpy(), style.colours(methods)[method]
+        x, y, colour = path["suff_fail"].to_numpy(), path["min_frac"].to_numpy(), tones[method]
         arrow = {"arrowstyle": "-|>", "color": colour, "lw": 1.2, "mutation_scale": 8, "shrinkA": 3, "shrinkB": 3}
         for here, there in zip(range(len(x) - 1), range(1, len(x)), strict=True):
             axis.annotate("", xy=(x[there], y[there]), xytext=(x[here], y[here]), arrowprops=arrow)

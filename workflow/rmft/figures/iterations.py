@@ -7,59 +7,67 @@ from matplotlib.figure import Figure, SubFigure
 from rmft.figures import style
 
 TABLES = ("summary", "selection")
+BOUNDS, DASHES = ("random", "greedy", "follow-the-leader"), ((0, (1, 1.5)), (0, (4, 1.5)), (0, (4, 1.5)))
 
 
 def draw(summary: pd.DataFrame, selection: pd.DataFrame) -> Figure:
     """From summary.csv and selection.csv."""
     summary = style.primary(summary)
-    own = style.policies(summary)
-    note = f"Thin: each seed. Thick: pooled, 95% bootstrap intervals. {style.counts(summary)}."
+    own = style.worded(summary)
+    tones = style.colours(style.unique(own["method"]))
+    thin = f"Thin: each seed (up to {style.ABREAST} methods)"
+    note = f"{thin}. Thick: pooled, 95% bootstrap intervals. {style.counts(own)}."
 
     def panel(band: SubFigure, pair: style.Pair) -> None:
-        _panels(band, style.of_pair(own, pair), style.of_pair(selection, pair), style.baselines(summary, pair[1]))
+        rivals = style.baselines(summary, pair[1])
+        _panels(band, style.of_pair(own, pair), style.of_pair(selection, pair), rivals, tones)
 
-    return style.stacked(style.pairs(own), 3.2, panel, note)
+    return style.stacked(
+        style.pairs(own), lambda pair: 3.05 + 0.16 * (style.of_pair(own, pair)["method"].nunique() // 3), panel, note
+    )
 
 
-def _panels(band: SubFigure, own: pd.DataFrame, chosen: pd.DataFrame, rivals: pd.DataFrame) -> None:
-    """Three panels side by side and one legend above them."""
+def _panels(
+    band: SubFigure, own: pd.DataFrame, chosen: pd.DataFrame, rivals: pd.DataFrame, tones: dict[str, str]
+) -> None:
+    """Three panels side by side and one legend beneath them."""
     left, middle, right = band.subplots(1, 3)
-    _lines(left, own, "regret")
+    _lines(left, own, "regret", tones)
     _references(left, rivals, "regret")
     left.set_title("Regret")
-    left.set_ylabel("mean regret at T (units of reward)")
-    _lines(middle, own, "suff_fail")
+    left.set_ylabel(f"{style.measure(own)} at T,\nmean (units of reward)")
+    _lines(middle, own, "suff_fail", tones)
     _references(middle, rivals, "suff_fail")
     middle.set_title("Early lock-in")
     middle.set_ylabel("SuffFailFreq(T/2)  (share of episodes)")
-    _lines(right, chosen, "lucky_selected")
+    _lines(right, chosen, "lucky_selected", tones)
     everyone = chosen[chosen["seed"] == "all"]
     for method, line in everyone.groupby("method", sort=False):
-        right.plot(line["iteration"], line["lucky_all"], color=_colour(own, method), ls=":", lw=1.1)
+        right.plot(line["iteration"], line["lucky_all"], color=tones[method], ls=":", lw=1.1)
     right.plot([], [], color=style.GREY, ls=":", lw=1.1, label="among all rolled out")
     right.legend(handles=right.lines[-1:], loc="best")
     right.set_title("Luck among the selected")
     right.set_ylabel("lucky share of selected trajectories")
+    right.set_ylim(top=max(right.get_ylim()[1], 0.2))
     for axis in (left, middle, right):
-        axis.set_ylim(bottom=-0.02 * axis.get_ylim()[1])
+        bottom, top = axis.get_ylim()
+        axis.set_ylim(bottom=bottom if axis.dataLim.y0 < 0 else -0.02 * top)  # external regret can be negative
         axis.set_xlabel("iteration (0 = base policy)")
         axis.set_xticks(sorted(own["iteration"].unique()))
         axis.set_xlim(-0.3, own["iteration"].max() + 0.3)
     handles, labels = left.get_legend_handles_labels()
-    band.legend(handles, labels, loc="outside lower center", ncols=len(labels), columnspacing=1.4, handlelength=1.6)
+    band.legend(
+        handles, labels, loc="outside lower center", ncols=min(len(labels), 3), columnspacing=1.4, handlelength=2.2
+    )
 
 
-def _colour(own: pd.DataFrame, method: str) -> str:
-    return style.colours(style.unique(own["method"]))[method]
-
-
-def _lines(axis: Axes, table: pd.DataFrame, value: str) -> None:
+def _lines(axis: Axes, table: pd.DataFrame, value: str, tones: dict[str, str]) -> None:
     """Per method: thin lines of the seeds, then the pooled line with its interval, set apart sideways."""
     methods = style.unique(table["method"])
     for i, method in enumerate(methods):
-        colour, marker = _colour(table, method), style.MARKERS[i % len(style.MARKERS)]
+        colour, marker = tones[method], style.markers(tones)[method]
         rows = table[table["method"] == method]
-        for _, seed in rows[rows["seed"] != "all"].groupby("seed"):
+        for _, seed in rows[rows["seed"] != "all"].groupby("seed") if len(methods) <= style.ABREAST else ():
             axis.plot(seed["iteration"], seed[value], color=colour, lw=0.7, alpha=0.55)
         pooled = rows[rows["seed"] == "all"]
         x = pooled["iteration"].astype(float) + 0.06 * (i - (len(methods) - 1) / 2)
@@ -68,21 +76,15 @@ def _lines(axis: Axes, table: pd.DataFrame, value: str) -> None:
 
 
 def _references(axis: Axes, rivals: pd.DataFrame, value: str) -> None:
-    """Dotted lines for three baselines that bound what to expect: random, greedy, and the one of least regret."""
-    if rivals.empty:
+    """Broken lines for baselines that bound what to expect: random, greedy (told all: follow the leader), the best."""
+    known = style.attainable(rivals).set_index("method")
+    if known.empty:
         return
-    best = rivals.loc[rivals["regret"].idxmin(), "method"]
-    for method in dict.fromkeys(["random", "greedy", best]):
-        for _, row in rivals[rivals["method"] == method].iterrows():
-            axis.axhline(row[value], color=style.FAINT, lw=0.8, ls=(0, (4, 1.5)), zorder=1)
-            axis.annotate(
-                row["label"],
-                (1.0, row[value]),
-                xycoords=("axes fraction", "data"),
-                xytext=(0, 1.5),
-                textcoords="offset points",
-                ha="right",
-                fontsize=6,
-                color=style.GREY,
-                path_effects=style.HALO,
+    best = known["regret"].idxmin()
+    for method, dash in zip(BOUNDS, DASHES, strict=True):
+        if method in known.index and method != best:
+            axis.axhline(
+                known.loc[method, value], color=style.GREY, lw=0.9, ls=dash, zorder=1, label=known.loc[method, "label"]
             )
+    name = f"best baseline: {known.loc[best, 'label']}"
+    axis.axhline(known.loc[best, value], color=style.INK, lw=0.9, ls=(0, (6, 2, 1, 2)), zorder=1, label=name)

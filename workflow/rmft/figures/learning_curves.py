@@ -16,21 +16,24 @@ def draw(learning_curves: pd.DataFrame) -> Figure:
     pairs = style.pairs(sft)
     if pretrain.empty and not pairs:
         return style.empty("No losses in the tables: nothing to draw.")
-    methods = style.unique(sft["method"])
-    rows = len(pairs) + (not pretrain.empty)
-    figure = Figure(figsize=(style.WIDTH, 2.4 * rows + 0.2), layout="constrained")
-    bands = list(figure.subfigures(rows, 1, squeeze=False)[:, 0])
+    tones = style.colours(style.unique(sft["method"]))
+    heights = [2.4] * (not pretrain.empty) + [2.4 * style.rows_of_panels(sft, pair) for pair in pairs]
+    figure = Figure(figsize=(style.WIDTH, sum(heights) + 0.2), layout="constrained")
+    bands = list(figure.subfigures(len(heights), 1, squeeze=False, height_ratios=heights)[:, 0])
     if not pretrain.empty:
         _pretrain(bands.pop(0).subplots(1, 1), pretrain)
     for band, pair in zip(bands, pairs, strict=True):
-        axes = band.subplots(1, len(methods), sharey=True, squeeze=False)[0]
+        here = style.of_pair(sft, pair)
+        methods = style.unique(here["method"])
+        axes = style.panels(band, len(methods))
         for axis, method in zip(axes, methods, strict=True):
-            here = style.of_pair(sft, pair)
-            _sft(axis, here[here["method"] == method], style.colours(methods)[method])
-        axes[0].set_ylabel(f"SFT loss (nats per token)\n{pair[1]}, {pair[0]}")
+            lines = here[here["method"] == method]
+            _sft(axis, lines, tones[method])
+            axis.set_title(style.title(lines, len(methods)))
+            if style.starts_row(axis):
+                axis.set_ylabel(f"SFT loss (nats per token)\n{pair[1]}, {pair[0]}")
         axes[-1].legend(loc="upper right")
-    seeds = sft["seed"].nunique()
-    note = f"SFT: {seeds} seed{'s' * (seeds != 1)}, one line each; every iteration's data are its own policy's."
+    note = "SFT: one line for each seed; every iteration's data are its own policy's."
     figure.supxlabel(note, fontsize=7, color=style.GREY)
     return figure
 
@@ -65,6 +68,5 @@ def _sft(axis: Axes, rows: pd.DataFrame, colour: str) -> None:
         axis.plot(x, line["loss"], color=colour if split == "train" else style.INK, ls=dash, lw=1.0)
     axis.plot([], [], color=style.GREY, label="training")
     axis.plot([], [], color=style.INK, ls=(0, (3, 1.2)), label="validation")
-    axis.set_title(style.title(rows))
     axis.set_xticks(range(int(rows["iteration"].max()) + 1))
     axis.set_xlabel(f"iteration ({epochs:g} epochs each)")

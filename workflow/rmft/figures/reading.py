@@ -16,16 +16,16 @@ TOLD = {"exploit": ("told to exploit", style.OKABE_ITO[1], "o"), "nothing": ("to
 
 def draw(reading: pd.DataFrame) -> Figure:
     """From reading.csv."""
-    models = style.unique(reading["model"])
-    if not models:
+    pairs = style.pairs(reading)
+    if not pairs:
         return style.empty("No model of the selection was read: nothing to draw.")
-    figure = Figure(figsize=(style.WIDTH, 2.8 * len(models) + 0.2), layout="constrained")
-    grid = figure.subplots(len(models), 2, sharey=True, squeeze=False)
-    for axes, model in zip(grid, models, strict=True):
+    figure = Figure(figsize=(style.WIDTH, 2.8 * len(pairs) + 0.2), layout="constrained")
+    grid = figure.subplots(len(pairs), 2, sharey=True, squeeze=False)
+    for axes, pair in zip(grid, pairs, strict=True):
         for axis, (share, title) in zip(axes, SHARES.items(), strict=True):
-            _panel(axis, reading[reading["model"] == model], share)
+            _panel(axis, style.of_pair(reading, pair), share)
             axis.set_title(f"Chooses {title}")
-        axes[0].set_ylabel(f"share of histories (model {model})")
+        axes[0].set_ylabel(f"share of histories\n({pair[1]}, model {pair[0]})")
         axes[0].legend(loc="lower right")
     size = "/".join(f"{int(n):,}" for n in sorted(reading["n"].unique()))
     figure.supxlabel(f"{size} histories per point; bars: 95% Wilson intervals.", fontsize=7, color=style.GREY)

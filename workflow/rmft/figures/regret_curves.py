@@ -12,31 +12,35 @@ TABLES = ("curves",)
 def draw(curves: pd.DataFrame) -> Figure:
     """From curves.csv."""
     curves = style.primary(curves)
-    own = style.policies(curves)
-    note = f"Pooled over seeds. Bands: 95% bootstrap intervals. {style.counts(curves)}."
+    own = style.worded(curves)
+    tones = style.colours(style.unique(own["method"]))
+    note = f"Pooled over seeds. Bands: 95% bootstrap intervals. {style.counts(own)}."
 
     def panel(band: SubFigure, pair: style.Pair) -> None:
-        _methods(band, style.of_pair(own, pair), style.baselines(curves, pair[1]))
+        _methods(band, style.of_pair(own, pair), style.baselines(curves, pair[1]), tones)
 
-    return style.stacked(style.pairs(own), 3.1, panel, note)
+    return style.stacked(style.pairs(own), lambda pair: 0.35 + 2.75 * style.rows_of_panels(own, pair), panel, note)
 
 
-def _methods(band: SubFigure, own: pd.DataFrame, rivals: pd.DataFrame) -> None:
-    """One panel per method; the baselines' labels stand beside the last."""
+def _methods(band: SubFigure, own: pd.DataFrame, rivals: pd.DataFrame, tones: dict[str, str]) -> None:
+    """One panel per method; the baselines' labels stand beside the last of the first row."""
     methods = style.unique(own["method"])
-    axes = band.subplots(1, len(methods), sharey=True, squeeze=False)[0]
+    axes = style.panels(band, len(methods))
     for axis, method in zip(axes, methods, strict=True):
         lines = own[(own["method"] == method) & (own["seed"] == "all")]
         _baselines(axis, rivals)
-        _iterations(axis, lines, style.colours(methods)[method])
-        axis.set_title(style.title(lines))
+        _iterations(axis, lines, tones[method])
+        axis.set_title(style.title(lines, len(methods)))
         axis.set_xlabel("step t")
         axis.set_xlim(0, lines["step"].max())
-        axis.set_ylim(bottom=0)
+        axis.set_ylim(bottom=min(0, own["low"].min(), rivals["regret"].min()))  # external regret can be negative
+        axis.xaxis.get_major_locator().set_params(integer=True)
         axis.legend(loc="upper left", handlelength=1.4, labelspacing=0.25)
-    axes[0].set_ylabel("mean cumulative regret (units of reward)")
+        if style.starts_row(axis):
+            axis.set_ylabel(f"{style.measure(lines)},\nmean, cumulative (units of reward)")
     last = rivals[rivals["step"] == rivals["step"].max()].sort_values("regret")
-    style.label_ends(axes[-1], axes[-1].get_xlim()[1], list(last["regret"]), list(last["label"]))
+    end = [axis for axis in axes if axis.get_subplotspec().is_first_row()][-1]
+    style.label_ends(end, end.get_xlim()[1], list(last["regret"]), list(last["label"]))
 
 
 def _baselines(axis: Axes, rivals: pd.DataFrame) -> None:

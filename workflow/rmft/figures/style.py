@@ -14,9 +14,10 @@ Pair = tuple[str, str]
 
 WIDTH = 7.6  # inches: a page's text width
 INK, GREY, FAINT = "#222222", "#6b6b6b", "#b5b5b5"
-OKABE_ITO = ["#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"]
+OKABE_ITO = ["#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#332288", "#999933"]
 HALO = [withStroke(linewidth=2, foreground="white")]
-MARKERS = ["o", "s", "^", "D", "v", "P"]
+MARKERS = ["o", "s", "^", "D", "v", "P", "X", "p"]
+ABREAST = 4  # panels side by side at most
 PRIMARY_SUITE = "in-distribution"
 
 RC = {
@@ -69,6 +70,11 @@ def colours(methods: Iterable[str]) -> dict[str, str]:
     return {m: OKABE_ITO[i % len(OKABE_ITO)] for i, m in enumerate(methods)}
 
 
+def markers(methods: Iterable[str]) -> dict[str, str]:
+    """A marker per method, by its place in the experiment."""
+    return {m: MARKERS[i % len(MARKERS)] for i, m in enumerate(methods)}
+
+
 def shades(colour: str, count: int) -> list[tuple[float, ...]]:
     """``count`` shades from pale to ``colour`` itself."""
     weight = np.linspace(0.35, 1.0, count) if count > 1 else np.array([1.0])
@@ -86,13 +92,28 @@ def primary(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def policies(table: pd.DataFrame) -> pd.DataFrame:
-    """The rows of trained policies, the base policy as their iteration 0."""
+    """The rows of trained policies, in words or in numbers, the base policy as their iteration 0."""
+    return table[table["kind"].isin(["policy", "numeric"])]
+
+
+def worded(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows of policies in words."""
     return table[table["kind"] == "policy"]
 
 
+def numeric(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows of policies in numbers."""
+    return table[table["kind"] == "numeric"]
+
+
 def baselines(table: pd.DataFrame, task: str) -> pd.DataFrame:
-    """The rows of a task's model-free baselines."""
-    return table[(table["kind"] == "baseline") & (table["task"] == task)]
+    """The rows of a task's model-free baselines, oracles among them."""
+    return table[table["kind"].isin(["baseline", "oracle"]) & (table["task"] == task)]
+
+
+def attainable(rivals: pd.DataFrame) -> pd.DataFrame:
+    """The baselines that know nothing hidden: all but the oracles."""
+    return rivals[rivals["kind"] == "baseline"]
 
 
 def pairs(table: pd.DataFrame) -> list[Pair]:
@@ -105,9 +126,34 @@ def of_pair(table: pd.DataFrame, pair: Pair) -> pd.DataFrame:
     return table[(table["model"] == pair[0]) & (table["task"] == pair[1])]
 
 
-def title(rows: pd.DataFrame) -> str:
-    """The label of a method's rows on two lines: its name, then its constants."""
-    return unique(rows["label"])[0].replace(" (", "\n(", 1)
+def title(rows: pd.DataFrame, panels: int = 1) -> str:
+    """The label of a method's rows on two lines: its name, then its constants; on more where many panels stand abreast."""
+    label = unique(rows["label"])[0].replace(" (", "\n(", 1)
+    return label.replace(", ", ",\n") if panels > 3 else label
+
+
+def measure(rows: pd.DataFrame) -> str:
+    """The name of the regret of a task's rows: pseudo-regret, dynamic regret..."""
+    return " / ".join(unique(rows["measure"]))
+
+
+def rows_of_panels(table: pd.DataFrame, pair: Pair, abreast: int = ABREAST) -> int:
+    """How many rows the panels of a pair's methods fill."""
+    return -(-of_pair(table, pair)["method"].nunique() // abreast)
+
+
+def panels(band: SubFigure, count: int, abreast: int = ABREAST) -> list[Axes]:
+    """``count`` axes with one y axis in rows of equal length, no more than ``abreast`` each."""
+    rows = -(-count // abreast)
+    axes = band.subplots(rows, -(-count // rows), sharey=True, squeeze=False).ravel()
+    for surplus in axes[count:]:
+        surplus.remove()
+    return list(axes[:count])
+
+
+def starts_row(axis: Axes) -> bool:
+    """Whether the axes are the leftmost of their row."""
+    return axis.get_subplotspec().is_first_col()
 
 
 def empty(message: str) -> Figure:
@@ -117,12 +163,15 @@ def empty(message: str) -> Figure:
     return figure
 
 
-def stacked(of: list[Pair], height: float, panel: Callable[[SubFigure, Pair], None], note: str) -> Figure:
+def stacked(
+    of: list[Pair], height: Callable[[Pair], float], panel: Callable[[SubFigure, Pair], None], note: str
+) -> Figure:
     """One band of panels for each (model, task) pair, ``height`` inches each, and a note beneath them all."""
     if not of:
         return empty("No cells in the tables: nothing to draw.")
-    figure = Figure(figsize=(WIDTH, height * len(of) + 0.25), layout="constrained")
-    bands = figure.subfigures(len(of), 1, squeeze=False)[:, 0]
+    heights = [height(pair) for pair in of]
+    figure = Figure(figsize=(WIDTH, sum(heights) + 0.25), layout="constrained")
+    bands = figure.subfigures(len(of), 1, squeeze=False, height_ratios=heights)[:, 0]
     for band, pair in zip(bands, of, strict=True):
         band.suptitle(f"{pair[1]}, model {pair[0]}", fontsize=9.5, x=0.01, ha="left")
         panel(band, pair)
@@ -166,9 +215,9 @@ def label_ends(axes: Axes, x: float, heights: list[float], labels: list[str], si
 
 
 def counts(table: pd.DataFrame) -> str:
-    """How many episodes and seeds stand behind a table's policies, in words."""
+    """How many episodes and seeds stand behind a table's policies, in words; seeds may differ by task."""
     own = policies(table)
-    seeds = [s for s in unique(own["seed"]) if s != "all"]
+    seeds = sorted({rows.nunique() for _, rows in own[own["seed"] != "all"].groupby(["model", "task"])["seed"]})
     episodes = sorted({int(n) for n in own.loc[own["seed"] != "all", "episodes"]})
-    number = " or ".join(f"{n:,}" for n in episodes)
-    return f"{number} held-out episodes per policy and seed; {len(seeds)} seed{'s' * (len(seeds) != 1)}"
+    number, repeated = (" or ".join(f"{n:,}" for n in counted) for counted in (episodes, seeds))
+    return f"{number} held-out episodes per policy and seed; {repeated} seed{'s' * (seeds[-1:] != [1])}"

@@ -1,6 +1,8 @@
-"""Playing episodes as dialogues: ask, read the reply strictly, act, show the reward, and so on for T steps.
+"""Playing episodes in words: ask, read the reply strictly, act, show what it paid, and so on for T steps.
 
-Every episode advances on its own: one whose reply must be asked for again lags behind the others and delays none.
+In dialogue interaction an episode is one conversation; in summary interaction each step is a conversation of its own, about
+what was seen so far. Every episode advances on its own: one whose reply must be asked for again lags behind the others and
+delays none.
 """
 
 from collections.abc import Callable
@@ -8,14 +10,15 @@ from collections.abc import Callable
 import numpy as np
 
 from rmft.core.drifts import reacted
-from rmft.core.prompts import Context
+from rmft.core.prompts import Context, Reading
 from rmft.core.seeding import fold, uniforms
 from rmft.core.tasks import Episodes, Task
-from rmft.core.trajectory import CONTEXT_EXHAUSTED, Trajectory
-from rmft.models.base import Engine
+from rmft.core.trajectory import CONTEXT_EXHAUSTED, Trajectory, realised_means
+from rmft.models.base import Engine, Session
 from rmft.models.chat import Renderer
 
-_FALLBACK_DRAW = 1 << 20  # a draw of the step's stream that no attempt reaches
+_FALLBACK_DRAW = 1 << 20  # draws of the step's stream that no attempt reaches
+_ACTION_DRAW = _FALLBACK_DRAW + 1
 
 
 class _Dialogue:
@@ -25,11 +28,12 @@ class _Dialogue:
         self, episodes: Episodes, row: int, task: Task, context: Context, renderer: Renderer, max_reasks: int
     ) -> None:
         self.task, self.context, self.renderer, self.max_reasks = task, context, renderer, max_reasks
-        self.rewards, self.seed, self.reaction = episodes.rewards[row], episodes.seeds[row], episodes.reaction
+        self.rewards, self.reaction, self.seed = episodes.rewards[row], episodes.reaction, episodes.seeds[row]
         self.record = Trajectory(episodes.trajectory_ids[row], episodes.scenario_ids[row], int(self.seed))
+        self.pulls, self.sums = np.zeros((2, task.arms))
         self.attempt = 0
         self.new_ids: list[int] = []
-        self._tell(context.opening(task.horizon), renderer.opening)
+        self._ask()
 
     @property
     def step(self) -> int:
@@ -39,46 +43,94 @@ class _Dialogue:
         """The seed of the next reply: of this episode, step and attempt alone."""
         return fold(fold(self.seed, self.step), self.attempt)
 
+    def _ask(self) -> None:
+        """Begin a conversation: about the task, or about what was seen so far."""
+        self.record.begin()
+        if self.task.interaction == "summary":
+            counts = np.full(self.task.arms, self.step) if self.task.environment == "fol" else self.pulls
+            averages = np.divide(self.sums, counts, out=np.full(self.task.arms, -np.inf), where=counts > 0)
+            seen = self.pulls.astype(int).tolist(), averages.tolist()
+            content = self.context.summary(self.step + 1, self.task.horizon, *seen)
+        else:
+            content = self.context.opening(self.task.horizon)
+        self._tell(content, self.renderer.opening)
+
     def _tell(self, content: str, encode: Callable[[str], list[int]]) -> None:
         self.new_ids = encode(content)
         self.record.tell(content, self.new_ids)
 
+    @property
+    def unheard(self) -> list[int]:
+        """What the session has yet to process: of a summary the whole conversation, as its sessions last a reply."""
+        return self.record.conversation() if self.task.interaction == "summary" else self.new_ids
+
     def hear(self, ids: list[int], text: str, *, ended: bool) -> bool:
         """Take a reply and act on it. Returns whether the episode goes on."""
         self.record.hear(text, ids)
-        action = self.context.parse(text) if ended else None
-        asks_again = action is None and self.attempt < self.max_reasks
+        reading = self.context.read(text) if ended else None
+        asks_again = reading is None and self.attempt < self.max_reasks
         if asks_again:
             self.attempt += 1
             content = self.context.ask_again()
         else:
-            content = self._act(action)
+            content = self._act(reading)
             if self.step == self.task.horizon:
                 return False
+            if self.task.interaction == "summary":
+                self._ask()
+                return True
         self._tell(content, lambda text: self.renderer.following(text, ended=ended))
         return True
 
-    def _act(self, action: int | None) -> str:
+    def _act(self, reading: Reading | None) -> str:
         """Take the action (a random arm where none could be read) and say what it paid."""
-        status = "fallback" if action is None else "reask" if self.attempt else "ok"
-        if action is None:
-            action = int(uniforms(fold(self.seed, self.step), _FALLBACK_DRAW) * self.task.arms)
-        last = self.record.actions[-1] if self.step else -1
-        reward = float(reacted(self.rewards[self.step], np.array(last), self.reaction)[action])
-        self.record.parse_status.append(status)
-        self.record.actions.append(action)
-        self.record.rewards.append(reward)
+        record, stream = self.record, fold(self.seed, self.step)
+        status = "fallback" if reading is None else "reask" if self.attempt else "ok"
+        policy = reading.policy if reading else None
+        if policy is not None and reading.renormalised and status == "ok":
+            status = "renormalised"
+        if self.task.output == "distribution":
+            policy = policy or (1 / self.task.arms,) * self.task.arms
+            cumulative = np.cumsum(policy)
+            action = int((cumulative <= uniforms(stream, _ACTION_DRAW) * cumulative[-1]).sum())
+            record.policies.append(list(policy))
+        elif reading is None:
+            action = int(uniforms(stream, _FALLBACK_DRAW) * self.task.arms)
+        else:
+            action = reading.action
+        rewards = self.rewards[self.step]
+        if record.actions:
+            rewards = reacted(rewards, record.actions[-1], self.reaction)
+        record.parse_status.append(status)
+        record.actions.append(action)
+        record.rewards.append(float(rewards[action]))
         self.attempt = 0
+        return self._see(action, rewards)
+
+    def _see(self, action: int, rewards: np.ndarray) -> str:
+        """Keep the books of what the environment shows of this step, and say it."""
+        self.pulls[action] += 1
+        if self.task.environment == "fol":
+            self.sums += rewards
+            self.record.reward_vectors.append(rewards.tolist())
+            return self.context.show_all(action, rewards.tolist())
+        weighted = self.task.shown == "importance_weighted"
+        reward = float(rewards[action]) / (self.record.policies[-1][action] if weighted else 1)
+        self.sums[action] += reward
         return self.context.show(action, reward)
 
     def exhaust(self) -> None:
         """End the episode for want of context: the message that no longer fits was never sent."""
-        missing = self.task.horizon - self.step
-        self.record.messages.pop()
-        del self.record.token_ids[-len(self.new_ids) :], self.record.loss_mask[-len(self.new_ids) :]
+        missing, arms = self.task.horizon - self.step, self.task.arms
+        self.record.unsay(len(self.new_ids))
         self.record.actions += [-1] * missing
         self.record.rewards += [0.0] * missing
         self.record.parse_status += ["none"] * missing
+        if self.task.output == "distribution":
+            self.record.policies += [[1 / arms] * arms] * missing
+        if self.task.environment == "fol":
+            vectors = realised_means(self.rewards[None], np.array([self.record.actions]), self.reaction)[0]
+            self.record.reward_vectors += vectors[len(self.record.reward_vectors) :].tolist()
         self.record.status = CONTEXT_EXHAUSTED
 
 
@@ -89,21 +141,28 @@ def play(
     dialogues = [_Dialogue(episodes, row, task, context, renderer, max_reasks) for row in range(len(episodes))]
     session, active = engine.open(len(episodes)), dialogues
     while active:
-        fitting = [row for row, dialogue in enumerate(active) if session.fits(row, len(dialogue.new_ids))]
-        for row in set(range(len(active))) - set(fitting):
-            active[row].exhaust()
-        active = [active[row] for row in fitting]
-        if not active:
-            break
-        session.keep(fitting)
-        seeds = np.array([dialogue.request_seed() for dialogue in active], np.uint64)
-        replies = session.reply([dialogue.new_ids for dialogue in active], seeds)
-        goes_on = []
-        for row, (dialogue, ids) in enumerate(zip(active, replies, strict=True)):
-            ended = ids[-1] == engine.end_id
-            if dialogue.hear(ids, engine.decode(ids), ended=ended):
-                goes_on.append(row)
-        active = [active[row] for row in goes_on]
-        if active:
-            session.keep(goes_on)
+        if task.interaction == "summary":  # conversations are short and begin anew: each round is a session of its own
+            session = engine.open(len(active))
+        active = _round(engine, session, active)
     return [dialogue.record for dialogue in dialogues]
+
+
+def _round(engine: Engine, session: Session, active: list[_Dialogue]) -> list[_Dialogue]:
+    """One reply of each; returns those that go on, which the session then holds."""
+    fitting = [row for row, dialogue in enumerate(active) if session.fits(row, len(dialogue.unheard))]
+    for row in set(range(len(active))) - set(fitting):
+        active[row].exhaust()
+    active = [active[row] for row in fitting]
+    if not active:
+        return []
+    session.keep(fitting)
+    seeds = np.array([dialogue.request_seed() for dialogue in active], np.uint64)
+    replies = session.reply([dialogue.unheard for dialogue in active], seeds)
+    goes_on = []
+    for row, (dialogue, ids) in enumerate(zip(active, replies, strict=True)):
+        ended = ids[-1] == engine.end_id
+        if dialogue.hear(ids, engine.decode(ids), ended=ended):
+            goes_on.append(row)
+    if goes_on:
+        session.keep(goes_on)
+    return [active[row] for row in goes_on]

@@ -8,6 +8,7 @@ import torch
 from transformers import PreTrainedModel
 
 from rmft.models.policy import Policy, load, load_tokenizer
+from rmft.models.schedule import warm_up_and_cosine
 
 
 def batches(lengths: np.ndarray, size: int, *, rng: np.random.Generator) -> list[np.ndarray]:
@@ -24,6 +25,32 @@ def batches(lengths: np.ndarray, size: int, *, rng: np.random.Generator) -> list
         else:
             groups.append([row])
     return [np.array(groups[i]) for i in rng.permutation(len(groups))]
+
+
+def answer_alone(row: tuple[list[int], list[int]], tokenizer: object) -> tuple[list[int], list[int]]:
+    """The row (token ids, loss mask) with the reasoning masked: of each reply its last line alone is learnt.
+
+    The token that holds the line's beginning is in, though it may hold the end of the line above as well.
+    """
+    ids, mask = row
+    kept, end = [0] * len(mask), len(mask)
+    while end:
+        if not mask[end - 1]:
+            end -= 1
+            continue
+        start = end
+        while start and mask[start - 1] and not _has_its_last_line(ids[start:end], tokenizer):
+            start -= 1
+        kept[start:end] = [1] * (end - start)
+        while start and mask[start - 1]:
+            start -= 1
+        end = start
+    return ids, kept
+
+
+def _has_its_last_line(ids: list[int], tokenizer: object) -> bool:
+    """Whether the last line of a reply begins within these tokens, its last ones."""
+    return "\n" in tokenizer.decode(ids, skip_special_tokens=True).rstrip()
 
 
 def collate(rows: list[tuple[list[int], list[int]]]) -> tuple[torch.Tensor, torch.Tensor]:
@@ -77,8 +104,7 @@ def finetune(
     optimizer = torch.optim.AdamW(parameters, lr=settings["learning_rate"], betas=(0.9, 0.98), weight_decay=0.0)
     size, lengths = settings["batch"], np.array([len(ids) for ids, _ in train])
     steps = settings["epochs"] * len(batches(lengths, size, rng=np.random.default_rng(0)))
-    factor = lambda step: min(1, (step + 1) / (0.05 * steps)) * 0.5 * (1 + math.cos(math.pi * step / steps))  # noqa: E731
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
+    schedule = warm_up_and_cosine(optimizer, steps)
     curve = [{"epoch": 0, "train_loss": None, "validation_loss": _validate(model, validation, size)}]
     for epoch in range(1, settings["epochs"] + 1):
         total, tokens = 0.0, 0

@@ -10,11 +10,13 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 FORMAT = 1
+KINDS = ("transformers", "numeric")
 
 
 @dataclass(frozen=True)
 class Policy:
     """``model``: a Hugging Face folder (or a hub id, with its revision). ``adapter``: a PEFT folder on top of it, or None.
+    ``kind``: transformers, or numeric: a network with numbers in and out, ``model`` a folder of rmft.models.numbers.
 
     ``digest``: sha256 over the safetensors of the last thing that was trained (adapter or model); "" for a hub id.
     """
@@ -40,6 +42,8 @@ def read_policy(path: Path) -> Policy:
         policy = Policy(**json.loads(path.read_text()))
     except (OSError, TypeError, ValueError) as error:
         raise ValueError(f"{path}: not a policy ({error}); delete it to have it made again") from None
+    if policy.kind not in KINDS:
+        raise ValueError(f"{path}: kind {policy.kind!r} is none of {', '.join(KINDS)}; delete it to have it made again")
     if policy.format != FORMAT:
         raise ValueError(
             f"{path}: format {policy.format}, this program reads {FORMAT}; delete it to have it made again"

@@ -6,6 +6,7 @@ AdamW for the rest: with AdamW alone the model cannot read its history after sev
 
 import math
 from collections.abc import Iterator
+from itertools import islice
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
@@ -14,25 +15,33 @@ import torch
 import torch.multiprocessing
 from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
 
-from rmft.core.prompts import Context
 from rmft.core.seeding import derive, generator
-from rmft.models.crowd import Crowd, dialogues
+from rmft.core.tasks import draw_episodes
+from rmft.models.crowd import Chat, Crowd, World, conversations
 from rmft.models.tokenizer import ASSISTANT, END, PAD, USER, train_tokenizer
 
-
-def _texts(
-    crowd: Crowd, context: Context, tokenizer: PreTrainedTokenizerFast, number: int, rng: np.random.Generator
-) -> list[str]:
-    chats = dialogues(crowd, context, number, rng=rng)
-    return [tokenizer.apply_chat_template(chat, tokenize=False) for chat in chats]
+_EVERY = 4  # of a summary's conversations every fourth is learnt from: as many tokens as of a dialogue
+_BLOCK = 32  # steps whose dialogues are played at once
 
 
-def make_tokenizer(entry: dict, context: Context) -> PreTrainedTokenizerFast:
-    """The tokenizer, trained on 4,000 dialogues of the crowd and on what is said after a reply that cannot be read."""
-    chats = dialogues(Crowd(**entry["crowd"]), context, 4000, rng=generator("tokenizer", entry["seed"]))
-    texts = [message["content"] for chat in chats for message in chat] + [context.ask_again()] * 2000
-    numbers = [context.write(i / 100) for i in range(-50, 151)]
-    return train_tokenizer(texts, arm_names=list(context.arm_names), numbers=numbers)
+def _chats(crowd: Crowd, world: World, scenarios: range, seed: int, rank: int) -> list[list[Chat]]:
+    """The conversations to learn from, of each of these dialogues."""
+    where = {"split": "crowd", "seed": seed, "iteration": rank, "policy": "crowd"}
+    episodes = draw_episodes(world.task, **where, scenarios=scenarios, per_scenario=1)
+    rng = generator("crowd", seed, rank, world.task.name, scenarios.start)
+    talks = conversations(crowd, world.task, world.context, episodes, rng=rng)
+    return [talk[rng.integers(_EVERY) :: _EVERY] if len(talk) > 1 else talk for talk in talks]
+
+
+def make_tokenizer(entry: dict, crowd: Crowd, worlds: list[World]) -> PreTrainedTokenizerFast:
+    """The tokenizer, trained on some 4,000 dialogues of the crowd and on what is said after a reply that cannot be read."""
+    each = range(-(-4000 // len(worlds)))
+    chats = [chat for world in worlds for talk in _chats(crowd, world, each, entry["seed"], -1) for chat in talk]
+    texts = [message["content"] for chat in chats for message in chat]
+    texts += [world.context.ask_again() for world in worlds] * (2000 // len(worlds))
+    names = {name: None for world in worlds for name in world.context.arm_names}  # in order, each once
+    numbers = {world.context.write(i / 100): None for world in worlds for i in range(-50, 151)}
+    return train_tokenizer(texts, arm_names=list(names), numbers=list(numbers))
 
 
 def make_model(entry: dict, vocabulary: int) -> Qwen3ForCausalLM:
@@ -56,16 +65,26 @@ def make_model(entry: dict, vocabulary: int) -> Qwen3ForCausalLM:
     return Qwen3ForCausalLM(config)
 
 
-def _batches(entry: dict, context: Context, tokenizer: PreTrainedTokenizerFast, rank: int) -> Iterator[torch.Tensor]:
-    """All batches of this worker's dialogues: ids, padding on the right."""
-    crowd, rng = Crowd(**entry["crowd"]), generator("dialogues", entry["seed"], rank)
+def _batches(
+    entry: dict, crowd: Crowd, worlds: list[World], tokenizer: PreTrainedTokenizerFast, rank: int
+) -> Iterator[torch.Tensor]:
+    """All batches of this worker's dialogues: ids, padding on the right. A batch is of one task, so that lengths are alike,
+    but each worker draws its own: steps of one task alone teach less."""
     size, steps = entry["batch"] // entry["workers"], entry["dialogues"] // entry["batch"]
-    for start in range(0, steps, 32):
-        block = min(32, steps - start)
-        texts = _texts(crowd, context, tokenizer, block * size, rng)
-        rows = [torch.tensor(row) for row in tokenizer(texts, add_special_tokens=False)["input_ids"]]
-        for i in range(0, block * size, size):
-            yield torch.nn.utils.rnn.pad_sequence(rows[i : i + size], batch_first=True)
+    rng = generator("worlds", rank)
+    shares, played = np.array([world.share for world in worlds]), [0] * len(worlds)
+    for start in range(0, steps, _BLOCK):
+        drawn = rng.choice(len(worlds), size=min(_BLOCK, steps - start), p=shares / shares.sum())
+        talks = {}
+        for i in sorted(set(drawn.tolist())):
+            number = size * int((drawn == i).sum())
+            talks[i] = iter(_chats(crowd, worlds[i], range(played[i], played[i] + number), entry["seed"], rank))
+            played[i] += number
+        for i in drawn.tolist():
+            chats = [chat for talk in islice(talks[i], size) for chat in talk]
+            texts = [tokenizer.apply_chat_template(chat, tokenize=False) for chat in chats]
+            rows = [torch.tensor(row) for row in tokenizer(texts, add_special_tokens=False)["input_ids"]]
+            yield torch.nn.utils.rnn.pad_sequence(rows, batch_first=True)
 
 
 def language_loss(model: Qwen3ForCausalLM, ids: torch.Tensor, arms: torch.Tensor, weights: dict) -> torch.Tensor:
@@ -108,7 +127,7 @@ def _share_gradients(parameters: list, shared: torch.Tensor, barrier: Barrier, r
 def _worker(
     rank: int,
     entry: dict,
-    context: Context,
+    worlds: list[World],
     tokenizer: PreTrainedTokenizerFast,
     shared: torch.Tensor,
     barrier: Barrier,
@@ -116,10 +135,11 @@ def _worker(
 ) -> None:
     torch.set_num_threads(1)
     model, training = make_model(entry, len(tokenizer)), entry["pretraining"]
-    parameters, arms = list(model.parameters()), torch.tensor(tokenizer.convert_tokens_to_ids(list(context.arm_names)))
+    names = sorted({name for world in worlds for name in world.context.arm_names})
+    parameters, arms = list(model.parameters()), torch.tensor(tokenizer.convert_tokens_to_ids(names))
     optimizers = _optimizers(model, training["learning_rate"])
     steps, tokens, curve = training["dialogues"] // training["batch"], 0, []
-    for step, ids in enumerate(_batches(training, context, tokenizer, rank)):
+    for step, ids in enumerate(_batches(training, crowd_of(training), worlds, tokenizer, rank)):
         factor = min(1.0, (step + 1) / 50) * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * step / steps)))
         for group in (group for optimizer in optimizers for group in optimizer.param_groups):
             group["lr"] = training["learning_rate"] * factor
@@ -139,19 +159,24 @@ def _worker(
         torch.save(curve, f"{folder}/curve.pt")
 
 
-def pretrain(entry: dict, context: Context, folder: Path) -> list[dict]:
+def crowd_of(training: dict) -> Crowd:
+    """The crowd of a ``pretraining`` entry, whose ``tasks`` are the worlds."""
+    return Crowd(**{key: value for key, value in training["crowd"].items() if key != "tasks"})
+
+
+def pretrain(entry: dict, worlds: list[World], folder: Path) -> list[dict]:
     """Train the model of a config entry and write its Hugging Face folder. Returns the learning curve, about 100 points.
 
     ``pretraining.workers`` processes of one thread each share the gradients of every step (on models this small threads do
     not help). The result depends on their number, not on the machine's.
     """
     training = entry["pretraining"]
-    tokenizer = make_tokenizer(training, context)
+    tokenizer = make_tokenizer(training, crowd_of(training), worlds)
     tokenizer.save_pretrained(folder)
     size = sum(p.numel() for p in make_model(entry, len(tokenizer)).parameters())
     shared = torch.zeros(training["workers"], size).share_memory_()
     start = torch.multiprocessing.get_context("fork")
-    arguments = (entry, context, tokenizer, shared, start.Barrier(training["workers"]), str(folder))
+    arguments = (entry, worlds, tokenizer, shared, start.Barrier(training["workers"]), str(folder))
     torch.multiprocessing.start_processes(_worker, arguments, nprocs=training["workers"], start_method="fork")
     file = folder / "curve.pt"
     curve = torch.load(file, weights_only=True)

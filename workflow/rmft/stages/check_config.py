@@ -8,13 +8,17 @@ The Snakefile calls ``complaint``; heavy imports stay out of here.
 import argparse
 import difflib
 import math
-import re
 import sys
 from collections.abc import Iterable, Iterator
-from functools import cache
 from pathlib import Path
 
 import yaml
+
+from rmft.core.information import knowable
+from rmft.core.policies import policy_from_config
+from rmft.core.tasks import task_from_config, under_suite
+from rmft.core.tuning import candidates
+from rmft.stages.schema import read_schema
 
 WORKFLOW = Path(__file__).parents[2]
 SELECTIONS = {
@@ -74,6 +78,7 @@ def wording(error: object) -> tuple[str, str]:
         "exclusiveMinimum": lambda: f"must be above {limit}, not {value}",
         "maximum": lambda: f"must be {limit} or less, not {value}",
         "minItems": lambda: "must name at least one",
+        "minProperties": lambda: "must say at least one thing",
         "uniqueItems": lambda: f"must not say a thing twice: {value}",
         "pattern": lambda: f"{value!r} must be made of a-z, 0-9 and single hyphens, as it becomes a folder's name",
     }
@@ -99,16 +104,39 @@ def of_schema(config: dict, schema: dict) -> Iterator[str]:
 def of_run(config: dict) -> Iterator[str]:
     """Names in ``run`` that nothing defines, and tasks that stand in both lists."""
     run = config["run"]
-    for key, group in SELECTIONS.items():
-        for name in run[key]:
+    keys = [(key, group, run[key]) for key, group in SELECTIONS.items()]
+    keys += [
+        (f"numbers.{key}", group, run["numbers"][key]) for key, group in SELECTIONS.items() if key in run["numbers"]
+    ]
+    for key, group, names in keys:
+        for name in names:
             if name not in config[group]:
                 yield f"run.{key}: {name} is not defined under {group}; {mend(name, config[group])}"
     for name in sorted({*run["tasks"]} & {*run["calibration_tasks"]}):
         yield f"run.calibration_tasks: {name} is in run.tasks too; take it out of one of them"
+    for name in run["numbers"]["tasks"]:
+        if name in {*run["tasks"], *run["calibration_tasks"]}:
+            yield f"run.numbers.tasks: {name} is in run.tasks or run.calibration_tasks too; give it a name of its own"
+
+
+def of_grid(config: dict) -> Iterator[str]:
+    """Names in ``run.instead`` and ``run.suites``."""
+    run = config["run"]
+    for key in ("instead", "suites"):
+        for task in run[key]:
+            if task not in config["tasks"]:
+                yield f"run.{key}: {task} is not defined under tasks; {mend(task, config['tasks'])}"
+    groups = ("models", "methods", "baselines")
+    named = [(f"instead.{task}", g, own.get(g, [])) for task, own in run["instead"].items() for g in groups]
+    named += [(f"suites.{task}", "suites", names) for task, names in run["suites"].items()]
+    for key, group, names in named:
+        for name in names:
+            if name not in config[group]:
+                yield f"run.{key}: {name} is not defined under {group}; {mend(name, config[group])}"
 
 
 def of_methods(config: dict) -> Iterator[str]:
-    """The reserved name, and k above L."""
+    """The reserved name, k above L, and keys that need or exclude each other."""
     rollouts = config["rollout"]["trajectories_per_scenario"]
     for name, method in config["methods"].items():
         if name == "base":
@@ -118,63 +146,126 @@ def of_methods(config: dict) -> Iterator[str]:
                 f"methods.{name}.k: {method['k']} is more than rollout.trajectories_per_scenario ({rollouts}); "
                 "lower k or raise that"
             )
+        if (method["score"] == "rolling_regret") != ("window" in method):
+            yield f"methods.{name}.window: belongs to the score rolling_regret, and to no other; add or remove it"
+        if (teacher := method.get("teacher")) and teacher not in config["baselines"]:
+            yield f"methods.{name}.teacher: no {teacher} under baselines; {mend(teacher, config['baselines'])}"
 
 
-def _dotted(key: re.Match) -> str:
-    """ "tasks: a: means: low: " as "tasks.a.means.low: "."""
-    return ".".join(["tasks", *filter(None, key.groups())]) + ": "
+def of_baselines(config: dict) -> Iterator[str]:
+    """Baselines whose constants cannot be."""
+    for name, entry in config["baselines"].items():
+        try:
+            for tried in candidates(entry):
+                policy_from_config(tried)
+        except ValueError as error:
+            yield f"baselines.{name}: {error}"
+
+
+def entries(config: dict) -> Iterator[tuple[str, str, dict]]:
+    """Every task, and every task under each suite that runs beside it: its key, its name and its entry."""
+    for name, task in config["tasks"].items():
+        yield f"tasks.{name}", name, task
+    for name, suites in config["run"]["suites"].items():
+        for suite in suites:
+            yield f"run.suites.{name}: {suite}", name, under_suite(config["tasks"][name], config["suites"][suite])
 
 
 def of_tasks(config: dict) -> Iterator[str]:
-    """Tasks that cannot be, contexts that are not there or have too few arm names, and tasks that no model can play."""
-    from rmft.core.information import knowable  # numpy, for the one who asks
-    from rmft.core.tasks import task_from_config
-
+    """Tasks that cannot be, and contexts that are not there or have too few arm names."""
     contexts = {path.stem: path for path in (WORKFLOW / "scenarios").glob("*.yaml")}
-    for name, task in config["tasks"].items():
+    for key, name, entry in entries(config):
         try:
-            task_from_config(name, task)
+            task_from_config(name, entry)
         except ValueError as error:
-            yield re.sub(r"^tasks: ([\w-]+): (\w+): (?:(\w+): )?", _dotted, str(error))
+            yield f"{key}{str(error).removeprefix(f'tasks: {name}')}"
             continue
-        if task["context"] not in contexts:
-            yield f"tasks.{name}.context: no {task['context']} in workflow/scenarios; {mend(task['context'], contexts)}"
+        if entry["context"] not in contexts:
+            yield f"{key}.context: no {entry['context']} in workflow/scenarios; {mend(entry['context'], contexts)}"
             continue
-        names = yaml.safe_load(contexts[task["context"]].read_text(encoding="utf-8"))["arm_names"]
-        if task["arms"] > len(names):
-            yield f"tasks.{name}.arms: context {task['context']} names {len(names)} arms, not {task['arms']}; lower it"
-    for name in config["run"]["tasks"]:
-        task = config["tasks"][name]
-        if task["environment"] != "mab" or knowable(task_from_config(name, task)):
-            yield (
-                f"run.tasks: {name} is for baselines alone as yet: models play mab with gaussian or bernoulli rewards; "
-                "move it to run.calibration_tasks"
-            )
+        names = yaml.safe_load(contexts[entry["context"]].read_text(encoding="utf-8"))["arm_names"]
+        if entry["arms"] > len(names):
+            yield f"{key}.arms: context {entry['context']} names {len(names)} arms, not {entry['arms']}; lower it"
+
+
+def of_runs(config: dict) -> Iterator[str]:
+    """Scores that a task does not have, among the methods that run on it."""
+    run = config["run"]
+    for selection, name in [(s, task) for s in (run, run["numbers"]) for task in s["tasks"]]:
+        why = knowable(task_from_config(name, config["tasks"][name]))
+        for method in run["instead"].get(name, {}).get("methods", selection["methods"]):
+            yield from of_targets(config, name, method, numeric=selection is not run)
+            if why and config["methods"][method]["score"] == "information_regret":
+                yield f"run.methods: {method} needs information regret, which {name} has not ({why}); see run.instead"
+
+
+def of_targets(config: dict, task: str, name: str, *, numeric: bool) -> Iterator[str]:
+    """What a method would teach a kind of model that cannot learn it on the task, and a k above its L."""
+    method, run = config["methods"][name], config["run"]
+    targets, fol = method.get("targets", "all"), config["tasks"][task]["environment"] == "fol"
+    if targets in (("answer",) if numeric else ("hindsight", "regret")) or (numeric and "teacher" in method):
+        yield f"run.methods: {name} is not for the models that play {task}; take it out of its methods"
+    if targets == "regret" and not fol:
+        yield f"run.methods: {name} needs full information, which {task} has not; see run.instead"
+    if numeric and method["k"] > (rollouts := run["numbers"]["trajectories_per_scenario"]):
+        yield f"methods.{name}.k: {method['k']} is more than run.numbers.trajectories_per_scenario ({rollouts}); lower k"
+
+
+def of_numbers(config: dict) -> Iterator[str]:
+    """Models of the wrong kind, sizes that do not fit, and suites that a network cannot read."""
+    run = config["run"]
+    kinds = [("models", run["models"], "pretrain"), ("numbers.models", run["numbers"]["models"], "numeric")]
+    kinds += [(f"instead.{task}.models", own.get("models", []), "pretrain") for task, own in run["instead"].items()]
+    for key, names, kind in kinds:
+        for name in names:
+            if (found := config["models"][name]["kind"]) != kind:
+                yield f"run.{key}: {name} is of kind {found}, not {kind}; move it"
+    for name, model in config["models"].items():
+        if model["kind"] == "numeric" and model["width"] % model["heads"]:
+            yield f"models.{name}.width: {model['width']} does not divide by heads ({model['heads']}); make it a multiple"
+        if model["kind"] == "numeric" and model["sft"]["loss"] == "cross_entropy" and model["space"] != "logits":
+            yield f"models.{name}.sft.loss: cross_entropy needs the space logits; write squared"
+    for task in run["numbers"]["tasks"]:
+        for suite in run["suites"].get(task, []):
+            if config["suites"][suite].get("more_arms", 0) > 0:
+                yield f"run.suites.{task}: {suite} has more arms than the network that is trained on the task; take it out"
 
 
 def of_models(config: dict) -> Iterator[str]:
     """A crowd that cannot play, and workers that cannot share a batch."""
     for name, model in config["models"].items():
+        if model["kind"] != "pretrain":
+            continue
         training = model["pretraining"]
         crowd = training["crowd"]
         if not sum(crowd["mixture"].values()) > 0:
             yield f"models.{name}.pretraining.crowd.mixture: all weights are 0; raise one"
-        if crowd["horizon"] < crowd["arms"] + 2:
-            yield f"models.{name}.pretraining.crowd.horizon: must be arms + 2 or more, not {crowd['horizon']}; raise it"
+        for task in crowd["tasks"]:
+            key = f"models.{name}.pretraining.crowd.tasks"
+            if task not in config["tasks"]:
+                yield f"{key}: {task} is not defined under tasks; {mend(task, config['tasks'])}"
+            elif config["tasks"][task]["horizon"] < config["tasks"][task]["arms"] + 2:
+                yield f"{key}: {task} must have arms + 2 steps or more; raise its horizon"
         if training["batch"] % training["workers"]:
             yield f"models.{name}.pretraining.batch: {training['batch']} does not divide by workers; make it a multiple"
 
 
-@cache
-def schema() -> dict:
-    """The schema of the config."""
-    return yaml.safe_load((WORKFLOW / "schemas/config.schema.yaml").read_text(encoding="utf-8"))
+def of_theory(config: dict) -> Iterator[str]:
+    """Architectures that nothing defines, and widths that heads cannot share."""
+    entry = config["theory"]["policies"]
+    for name in entry["architectures"]:
+        if name not in entry["models"]:
+            yield f"theory.policies.architectures: {name} is not defined under models; {mend(name, entry['models'])}"
+    for name, model in entry["models"].items():
+        if model["width"] % model.get("heads", 1):
+            yield f"theory.policies.models.{name}.width: {model['width']} does not divide by heads; make it a multiple"
 
 
 def complaint(config: dict) -> str | None:
     """The first thing wrong with the config, as one line, or None."""
-    first = next(of_schema(config, schema()), None)
-    return first or next((line for check in (of_run, of_methods, of_tasks, of_models) for line in check(config)), None)
+    first = next(of_schema(config, read_schema()), None)
+    checks = (of_run, of_grid, of_methods, of_baselines, of_tasks, of_numbers, of_runs, of_models, of_theory)
+    return first or next((line for check in checks for line in check(config)), None)
 
 
 def main(argv: list[str] | None = None) -> int:

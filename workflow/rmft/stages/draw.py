@@ -18,7 +18,7 @@ def read_table(folder: Path, name: str) -> pd.DataFrame:
     try:
         return pd.read_csv(path, dtype={"seed": str, "iteration": "Int64"})
     except FileNotFoundError:
-        raise ValueError(f"{path}: is missing; make the tables with: snakemake {folder}/summary.csv") from None
+        raise ValueError(f"{path}: is missing; make it with: snakemake {path}") from None
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         raise ValueError(f"{path}: cannot be read ({error}); delete it and make the tables again") from None
 

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute
 
 from rmft.core.information import known_regret
 from rmft.core.metrics import coverage, greedy_frac, min_frac, suff_fail
-from rmft.core.regret import best_arm, regret_curve
+from rmft.core.regret import best_arm, regret_curve, variation
 from rmft.core.selection import lucky
 from rmft.core.tasks import Task
 from rmft.core.trajectory import Play
@@ -17,35 +18,45 @@ from rmft.stages import files, program
 
 
 def measured(task: Task, play: Play) -> dict[str, object]:
-    """The columns of evaluation.parquet that what was played settles."""
-    curve, actions, half = regret_curve(task.environment, play), play.actions, play.actions.shape[1] // 2
+    """The columns of evaluation.parquet that a play settles. The best arm is that of the second half of the episode."""
+    actions, half = play.actions, task.horizon // 2
+    curve, best = regret_curve(task.environment, play), best_arm(play.means, half)
     return {
         "regret": curve[:, -1],
         "information_regret": known_regret(task, play),
         "reward": play.rewards.mean(axis=1),
         "curve": list(curve),
-        "suff_fail": suff_fail(actions, best_arm(play.means, half), half),
-        "min_frac": min_frac(actions, task.arms, actions.shape[1]),
+        "suff_fail": suff_fail(actions, best, half),
+        "min_frac": min_frac(actions, task.arms, task.horizon),
         "greedy_frac": greedy_frac(actions, play.rewards, task.arms),
         "coverage": coverage(actions, task.arms),
-        "lucky": lucky(actions, best_arm(play.means, 0), task.arms) & (task.environment != "fol"),  # all is shown there
+        "lucky": lucky(task.environment, play),
+        "variation": variation(play.means),
     }
 
 
 def work(args: Namespace) -> None:
-    """Measure the episodes of heldout.parquet."""
-    task, table = program.task(args.task), files.read_table(args.heldout, files.HELDOUT)
-    files.check_task(table, args.heldout, args.task)
-    failures = [sum(status != "ok" for status in row) for row in table["parse_status"].to_pylist()]
-    columns = {
-        "suite": table["suite"],
-        "episode": np.arange(table.num_rows, dtype=np.int32),
-        "scenario_id": table["scenario_id"],
-        **measured(task, Play(*files.arrays(table, args.heldout))),
-        "parse_failures": np.array(failures, np.int32),
-        "tokens_sampled": table["tokens_sampled"],
-    }
-    files.write_table(args.output, pa.table(columns, schema=files.EVALUATION))
+    """Measure the episodes of heldout.parquet, suite by suite."""
+    table, parts = files.read_table(args.heldout, files.HELDOUT), []
+    for suite, entry in program.suites(args.task, args.suites).items():
+        rows = table.filter(pa.compute.equal(table["suite"], suite))
+        if not rows.num_rows:
+            raise ValueError(f"{args.heldout}: holds no episode of the suite {suite}; delete it and roll out again")
+        files.check_task(rows, args.heldout, entry)
+        statuses = rows["parse_status"].to_pylist()
+        columns = {
+            "suite": rows["suite"],
+            "episode": np.arange(rows.num_rows, dtype=np.int32),
+            "scenario_id": rows["scenario_id"],
+            **measured(program.task(entry), files.plays(rows, args.heldout)),
+            "parse_failures": np.array(
+                [sum(s not in ("ok", "renormalised") for s in row) for row in statuses], np.int32
+            ),
+            "renormalised": np.array([row.count("renormalised") for row in statuses], np.int32),
+            "tokens_sampled": rows["tokens_sampled"],
+        }
+        parts.append(pa.table(columns, schema=files.EVALUATION))
+    files.write_table(args.output, pa.concat_tables(parts))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -53,6 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = ArgumentParser("evaluate", description=__doc__)
     parser.add_argument("--heldout", required=True, type=Path, help="heldout.parquet")
     parser.add_argument("--task", required=True, help="the task's config entry with its name, JSON")
+    parser.add_argument("--suites", help="what else was played: suites with their changes of the task, JSON")
     parser.add_argument("--output", required=True, type=Path, help="evaluation.parquet")
     return program.run(parser, work, argv)
 

@@ -1,5 +1,7 @@
 """Files of the contract: their columns, read with a check and written whole or not at all."""
 
+import csv
+import io
 import json
 import os
 from collections.abc import Iterator
@@ -11,6 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
+from rmft.core.trajectory import Play
+
 _FLOATS, _STRINGS = pa.list_(pa.float64()), pa.list_(pa.string())
 TRAJECTORIES = pa.schema(
     {
@@ -21,10 +25,13 @@ TRAJECTORIES = pa.schema(
         "arms": pa.int32(),
         "horizon": pa.int32(),
         "actions": pa.list_(pa.int32()),
+        "policies": pa.list_(_FLOATS),
         "rewards": _FLOATS,
+        "reward_vectors": pa.list_(_FLOATS),
         "mean_rewards": pa.list_(_FLOATS),
         "parse_status": _STRINGS,
         "messages": pa.string(),
+        "chat_tokens": pa.list_(pa.int32()),
         "token_ids": pa.list_(pa.int32()),
         "loss_mask": pa.list_(pa.int8()),
         "status": pa.string(),
@@ -59,7 +66,9 @@ EVALUATION = pa.schema(
         "greedy_frac": pa.float64(),
         "coverage": pa.float64(),
         "lucky": pa.bool_(),
+        "variation": pa.float64(),
         "parse_failures": pa.int32(),
+        "renormalised": pa.int32(),
         "tokens_sampled": pa.int32(),
     }
 )
@@ -81,6 +90,19 @@ def write_text(path: Path, text: str) -> None:
     """Write a text file, whole or not at all."""
     with replacing(path) as temporary:
         temporary.write_text(text)
+
+
+def write_csvs(paths: list[Path], tables: dict[str, list[dict]]) -> None:
+    """Write rows as CSV files, each table into the path of its name, whole or not at all. Raises ValueError where a table
+    has no path or a path no table."""
+    if sorted(path.name for path in paths) != sorted(f"{name}.csv" for name in tables):
+        raise ValueError(f"--output: must be the files {', '.join(f'{name}.csv' for name in tables)}")
+    for path in paths:
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, tables[path.stem][0].keys(), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(tables[path.stem])
+        write_text(path, text.getvalue())
 
 
 def write_table(path: Path, table: pa.Table) -> None:
@@ -127,23 +149,57 @@ def read_yaml(path: Path) -> object:
         raise ValueError(f"{path}: cannot be read ({error}); mend it") from None
 
 
-def arrays(table: pa.Table, path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Actions and rewards (E x T) and mean rewards (E x 1|T x K) of trajectories. Raises ValueError where they are not."""
-    episodes, arms, horizon = table.num_rows, table["arms"][0].as_py(), table["horizon"][0].as_py()
-    try:
-        actions, rewards, means = (np.array(table[name].to_pylist()) for name in ("actions", "rewards", "mean_rewards"))
-        if not actions.shape == rewards.shape == (episodes, horizon) or means.shape not in (
-            (episodes, 1, arms),
-            (episodes, horizon, arms),
-        ):
+def lists(values: np.ndarray) -> pa.Array:
+    """A column of nested lists from an array of two or more axes, one row for each of its first axis."""
+    column = pa.array(np.ascontiguousarray(values).ravel())
+    for axis in range(values.ndim - 1, 0, -1):
+        ends = np.arange(0, len(column) + 1, values.shape[axis], dtype=np.int32)
+        column = pa.ListArray.from_arrays(ends, column)
+    return column
+
+
+def array(column: pa.ChunkedArray) -> np.ndarray:
+    """The array of a column of nested lists. Raises ValueError where their lengths differ or a number is missing."""
+    flat, shape = column.combine_chunks(), [len(column)]
+    while pa.types.is_list(flat.type):
+        sizes = np.unique(flat.value_lengths().to_numpy(zero_copy_only=False))
+        if len(sizes) != 1 or flat.null_count:
             raise ValueError("lengths differ")
-        if actions.dtype.kind != "i" or not (np.isfinite(rewards).all() and np.isfinite(means).all()):
+        shape.append(int(sizes[0]))
+        flat = flat.flatten()
+        if not shape[-1]:
+            break
+    if flat.null_count:
+        raise ValueError("a number is missing or not finite")
+    return flat.to_numpy(zero_copy_only=False).reshape(shape) if shape[-1] else np.empty(shape)
+
+
+def plays(table: pa.Table, path: Path) -> Play:
+    """What the trajectories of one task were. Raises ValueError where actions, rewards or means are not of its shape."""
+    episodes, arms, horizon = table.num_rows, table["arms"][0].as_py(), table["horizon"][0].as_py()
+    full = (episodes, horizon, arms)
+    names = ("actions", "rewards", "mean_rewards", "reward_vectors", "policies")
+    try:
+        actions, rewards, means, vectors, policies = (array(table[name]) for name in names)
+        vectors, policies = (values if values.size else None for values in (vectors, policies))
+        if not actions.shape == rewards.shape == full[:2] or means.shape not in (full, (episodes, 1, arms)):
+            raise ValueError("lengths differ")
+        if any(values is not None and values.shape != full for values in (vectors, policies)):
+            raise ValueError("lengths differ")
+        numbers = [values for values in (rewards, means, vectors, policies) if values is not None]
+        if actions.dtype.kind != "i" or not all(np.isfinite(values).all() for values in numbers):
             raise ValueError("a number is missing or not finite")
         if (actions < -1).any() or (actions >= arms).any():
             raise ValueError(f"an action is none of the {arms} arms")
     except (TypeError, ValueError) as error:
-        raise ValueError(f"{path}: actions, rewards or mean_rewards: {error}; delete it and roll out again") from None
-    return actions, rewards, means
+        raise ValueError(f"{path}: actions, rewards or means: {error}; delete it and roll out again") from None
+    return Play(actions, rewards, means, vectors, policies)
+
+
+def chats(messages: str) -> list[list[dict[str, str]]]:
+    """The conversations of a trajectory's ``messages`` (JSON): one of a dialogue, one for each step of summaries."""
+    value = json.loads(messages)
+    return value if value and isinstance(value[0], list) else [value]
 
 
 def check_task(table: pa.Table, path: Path, task: str) -> None:

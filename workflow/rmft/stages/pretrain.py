@@ -7,24 +7,37 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
-from rmft.core.prompts import context_from_config
+from rmft.core.tasks import task_from_config
+from rmft.models.crowd import World
 from rmft.models.policy import weights_digest
 from rmft.models.pretrain import pretrain
 from rmft.models.reading import read
 from rmft.stages import files, program
+from rmft.stages.wording import read_context
+
+_REPLY = 32  # tokens of the longest reply that the reading test waits for
+
+
+def read_worlds(tasks: dict[str, dict], contexts: Path) -> list[World]:
+    """What the crowd plays: tasks by name, each an entry of the config with its ``share`` of the dialogues."""
+    worlds = []
+    for name, entry in tasks.items():
+        settings = dict(entry)
+        share, task = settings.pop("share"), task_from_config(name, settings)
+        worlds.append(World(task, read_context(contexts, task), share))
+    return worlds
 
 
 def work(args: Namespace) -> None:
     """Write the model's folder; pretrain.json, with the learning curve, comes last and says that it is whole."""
     entry, folder = program.entry(args.model, "--model", "pretraining"), args.output.parent
-    crowd = entry["pretraining"]["crowd"]
-    context = context_from_config(files.read_yaml(args.context), arms=crowd["arms"], name=str(args.context))
+    worlds = read_worlds(entry["pretraining"]["crowd"]["tasks"], args.contexts)
     building = folder.with_name(f".{folder.name}.tmp")
     shutil.rmtree(building, ignore_errors=True)
     building.mkdir(parents=True)
-    curve = pretrain(entry, context, building)
+    curve = pretrain(entry, worlds, building)
     with (building / "reading.csv").open("w", newline="") as stream:
-        rows = read(building, entry["pretraining"], context)
+        rows = read(building, worlds, new_tokens=_REPLY)
         writer = csv.DictWriter(stream, rows[0].keys())
         writer.writeheader()
         writer.writerows(rows)
@@ -43,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = ArgumentParser("pretrain", description=__doc__)
     parser.add_argument("--name", required=True, help="the model's name in the config")
     parser.add_argument("--model", required=True, help="its config entry, JSON")
-    parser.add_argument("--context", required=True, type=Path, help="language context, yaml")
+    parser.add_argument("--contexts", required=True, type=Path, help="folder of the language contexts, yaml")
     parser.add_argument("--output", required=True, type=Path, help="pretrain.json in the model's folder")
     return program.run(parser, work, argv)
 

@@ -5,7 +5,7 @@ import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Sequence
 
-from rmft.core.tasks import Task, task_from_config
+from rmft.core.tasks import Task, task_from_config, under_suite
 
 
 def run(parser: ArgumentParser, work: Callable[[Namespace], None], argv: Sequence[str] | None) -> int:
@@ -28,6 +28,18 @@ def entry(text: str, flag: str, *keys: str) -> dict:
     if not isinstance(value, dict) or (missing := [key for key in keys if key not in value]):
         raise ValueError(f"{flag}: must be a mapping with {', '.join(missing if isinstance(value, dict) else keys)}")
     return value
+
+
+def suites(task: str, changes: str | None) -> dict[str, str]:
+    """The task's entry (JSON) under every suite: as it stands ("in-distribution"), then with each suite's changes.
+    Raises ValueError, naming the flag, where they cannot be laid over it."""
+    own = entry(task, "--task", "name")
+    others = entry(changes, "--suites") if changes else {}
+    try:
+        changed = {name: json.dumps(under_suite(own, change)) for name, change in others.items()}
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"--suites: each must be a mapping of what it changes ({error!r})") from None
+    return {"in-distribution": task} | changed
 
 
 def task(text: str) -> Task:

@@ -19,9 +19,10 @@ import pandas as pd
 import yaml
 
 from rmft.figures import FIGURES, style
+from rmft.figures.suites import after, best, sign
 from rmft.stages import files, program
 from rmft.stages.draw import read_table
-from rmft.stages.summary import ends, lucky
+from rmft.stages.findings import Cell, bounded, findings, number
 
 TITLE = "Iterative Regret-Minimization Fine-Tuning"
 PACKAGES = ["torch", "transformers", "peft", "tokenizers", "numpy", "pandas", "pyarrow", "matplotlib", "snakemake"]
@@ -32,20 +33,8 @@ METRICS = {
     "suff_fail": "SuffFail(T/2)",
     "min_frac": "K·MinFrac",
 }
-PLAIN = {"greedy_frac": "GreedyFrac", "coverage": "arms tried", "parse_failure_rate": "parse failures"}
-Cell = tuple[str, str]  # a value and its bounds
-
-
-def number(value: float, digits: int = 2) -> str:
-    """A number for people, with a true minus sign; a dash where there is none."""
-    return "–" if pd.isna(value) else f"{round(value, digits) + 0.0:.{digits}f}".replace("-", "−")
-
-
-def bounded(row: pd.Series, metric: str) -> Cell:
-    """A mean and its 95% interval."""
-    if pd.isna(row[metric]):
-        return "–", ""
-    return number(row[metric]), f"[{number(row[f'{metric}_low'])}, {number(row[f'{metric}_high'])}]"
+PLAIN = {"greedy_frac": "GreedyFrac", "coverage": "arms tried"}
+RATES = {"parse_failure_rate": "answers failed", "renormalised_rate": "answers renormalised"}
 
 
 def table_row(name: str, row: pd.Series) -> list[Cell]:
@@ -54,8 +43,8 @@ def table_row(name: str, row: pd.Series) -> list[Cell]:
     if row["iteration"] is not pd.NA and row["iteration"] == 0:
         cells[list(METRICS).index("change")] = ("–", "")
     plain = [(number(row["greedy_frac"]), ""), (number(row["coverage"]), "")]
-    rate = "–" if row["kind"] == "baseline" else f"{row['parse_failure_rate']:.2%}"
-    return [(name, ""), *cells, *plain, (rate, "")]
+    rates = [("–" if row["kind"] != "policy" else f"{row[rate]:.2%}", "") for rate in RATES]
+    return [(name, ""), *cells, *plain, *rates]
 
 
 def groups(summary: pd.DataFrame, pair: style.Pair) -> list[dict]:
@@ -88,36 +77,21 @@ def seed_rows(summary: pd.DataFrame, selection: pd.DataFrame, pair: style.Pair) 
     return rows
 
 
-def findings(summary: pd.DataFrame, selection: pd.DataFrame, pair: style.Pair) -> list[str]:
-    """A sentence for each method: what came of it, with its numbers."""
-    rows = style.of_pair(style.policies(summary), pair)
-    sentences = []
-    for method in style.unique(rows["method"]):
-        first, last = ends(summary, pair, method)
-        change, bounds = bounded(last, "change")
-        moved = "no clear change"
-        if last["change_high"] < 0 or last["change_low"] > 0:
-            moved = "lower" if last["change"] < 0 else "higher"
-        picks = lucky(selection, pair, method)
-        sentences.append(
-            f"{last['label']}: regret {number(first['regret'])} → {number(last['regret'])} after "
-            f"{last['iteration']} iterations ({moved}; change {change} {bounds}), "
-            f"SuffFailFreq(T/2) {number(first['suff_fail'])} → {number(last['suff_fail'])}, "
-            f"lucky share of the selected {picks[0]:.0%} → {picks[1]:.0%}."
-        )
-    return [*sentences, *_bounds(summary, pair)]
-
-
-def _bounds(summary: pd.DataFrame, pair: style.Pair) -> list[str]:
-    """What the best and the worst baseline reach on the same scenarios."""
-    rivals = style.baselines(summary, pair[1]).sort_values("regret")
-    if rivals.empty:
-        return []
-    best, worst = rivals.iloc[0], rivals.iloc[-1]
-    return [
-        f"On the same scenarios the best baseline, {best['label']}, has regret {number(best['regret'])}; "
-        f"the worst, {worst['label']}, {number(worst['regret'])}."
-    ]
+def suite_rows(summary: pd.DataFrame, pair: style.Pair) -> list[list[Cell]]:
+    """Under each suite, for each method: before, after, the paired change and its sign, the best baseline."""
+    pooled = style.of_pair(style.policies(summary), pair)
+    pooled = pooled[(pooled["seed"] == "all") & (pooled["suite"] != style.PRIMARY_SUITE)]
+    rivals, rows = style.baselines(summary, pair[1]), []
+    for suite in style.unique(pooled["suite"]):
+        here = pooled[pooled["suite"] == suite]
+        base, rival = here[here["iteration"] == 0].iloc[0], best(rivals, suite)
+        against = ("–", "") if rival is None else (number(rival["regret"]), rival["label"])
+        for _, last in after(here).iterrows():
+            moves = f", V_T {number(last['variation'])}"
+            name = (f"{suite} (T={last['horizon']})", last["measure"] + moves * int(last["variation"] > 0))
+            values = [bounded(row, metric) for row, metric in ((base, "regret"), (last, "regret"), (last, "change"))]
+            rows.append([name, (last["label"], ""), *values, (sign(last), ""), against])
+    return rows
 
 
 def figures(folder: Path, captions: Path) -> list[dict]:
@@ -141,18 +115,24 @@ def _read(path: Path, mend: str) -> bytes:
         raise ValueError(f"{path}: is missing; make it with: {mend}") from None
 
 
+def of_runs(experiment: dict, key: str) -> list[int]:
+    """The different values that the runs of the experiment have: their seeds, or their numbers of iterations."""
+    return sorted({run[key] for run in experiment["runs"]})
+
+
 def ours(experiment: dict, selection: pd.DataFrame, config: dict) -> list[str]:
     """Our own choices, in words, with the numbers of this run."""
+    entries = {name: suites[style.PRIMARY_SUITE] for name, suites in experiment["tasks"].items()}
     tasks = "; ".join(
         f"{name} (K={t['arms']}, T={t['horizon']}; means {_entry(t['means'])}; rewards {_entry(t['rewards'])})"
-        for name, t in experiment["task_entries"].items()
+        for name, t in {**entries, **experiment["calibration_tasks"]}.items()
     )
+    iterations = "/".join(map(str, of_runs(experiment, "iterations")))
     size = "/".join(f"{n:,}" for n in style.unique(selection["trajectories"]))
     kept = "/".join(f"{n:,}" for n in style.unique(selection["selected"]))
     choices = [
         f"Tasks: {tasks}.",
-        f"{experiment['iterations']} iterations; {size} trajectories rolled out and {kept} selected in each, "
-        "for each seed.",
+        f"{iterations} iterations; {size} trajectories rolled out and {kept} selected in each, for each seed.",
         f"Methods: {', '.join(style.unique(selection['label']))}. The paper ranks by the oracle's regret; "
         "information regret (the same regret averaged over what the trajectory could not know) and the random control "
         "are ours.",
@@ -161,6 +141,11 @@ def ours(experiment: dict, selection: pd.DataFrame, config: dict) -> list[str]:
         f"Models: {', '.join(experiment['models'])}. A laptop model is trained by the pipeline itself, on dialogues of "
         "imperfect players.",
     ]
+    if numeric := sorted({run["model"] for run in experiment["runs"] if run.get("kind") == "numeric"}):
+        choices.append(
+            f"Numeric models: {', '.join(numeric)}. They explore by Gaussian noise on what comes out, once for an episode "
+            "or at every step; the distribution as played is recorded and imitated, and evaluation is without noise."
+        )
     if rollout := config.get("rollout"):
         own = {key: value for key, value in rollout.items() if key != "temperature"}
         choices.append(f"Rollout: {_entry(own)} (but temperature {rollout.get('temperature', 1.0)} is the paper's).")
@@ -223,7 +208,7 @@ def provenance(experiment: dict, summary: pd.DataFrame, config: dict) -> list[tu
     return [
         ("commit", _commit()),
         ("config" if config else "selection", f"sha256 {digest}"),
-        ("seeds", ", ".join(map(str, experiment["seeds"]))),
+        ("seeds", ", ".join(map(str, of_runs(experiment, "seed")))),
         ("episodes", style.counts(style.primary(summary))),
         ("versions", ", ".join([f"Python {platform.python_version()}", *map(_version, PACKAGES)])),
         ("hardware", _hardware() + ", where this page was made"),
@@ -238,7 +223,9 @@ def page(tables: Path, images: Path, captions: Path, benchmarks: Path, config: d
     pairs = [
         {
             "title": f"{pair[1]}, model {pair[0]}",
-            "findings": findings(first, selection, pair),
+            "findings": findings(summary, selection, pair),
+            "measure": style.measure(style.of_pair(first, pair)),
+            "suites": suite_rows(summary, pair),
             "groups": groups(first, pair),
             "seeds": seed_rows(first, selection, pair),
         }
@@ -249,9 +236,10 @@ def page(tables: Path, images: Path, captions: Path, benchmarks: Path, config: d
     return environment.get_template("report.html.j2").render(
         title=TITLE,
         run=f"{len(pairs)} model-task pair{'s' * (len(pairs) != 1)}, {style.counts(first)}, "
-        f"{experiment['iterations']} iterations",
+        f"{'/'.join(map(str, of_runs(experiment, 'iterations')))} iterations",
         pairs=pairs,
-        heads=["", *METRICS.values(), *PLAIN.values()],
+        heads=["", *METRICS.values(), *PLAIN.values(), *RATES.values()],
+        suite_heads=["suite", "method", "regret, base", "regret, last", "change", "training", "best baseline"],
         seed_heads=["", "seed", "regret, base", "regret, last", "ratio", "SuffFail(T/2)", "lucky picks"],
         figures=figures(images, captions),
         ours=ours(experiment, selection, config),

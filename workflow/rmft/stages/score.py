@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from rmft.core.information import information_regret
-from rmft.core.regret import best_arm, regret_curve
+from rmft.core.information import known_regret
+from rmft.core.regret import regret_curve
 from rmft.core.selection import lucky
-from rmft.core.trajectory import COMPLETE, Play
+from rmft.core.trajectory import COMPLETE
 from rmft.stages import files, program
 
 
@@ -18,17 +18,17 @@ def work(args: Namespace) -> None:
     """Score the trajectories. One is eligible for selection when it is complete and every reply of it was read."""
     task, table = program.task(args.task), files.read_table(args.trajectories, files.TRAJECTORIES)
     files.check_task(table, args.trajectories, args.task)
-    play = Play(*files.arrays(table, args.trajectories))
+    play = files.plays(table, args.trajectories)
     curve = regret_curve(task.environment, play)
     read = [not {"fallback", "none"} & set(status) for status in table["parse_status"].to_pylist()]
     columns = {
         "trajectory_id": table["trajectory_id"],
         "scenario_id": table["scenario_id"],
         "regret": curve[:, -1],
-        "information_regret": information_regret(task, play),
+        "information_regret": known_regret(task, play),
         "reward": play.rewards.mean(axis=1),
         "curve": list(curve),
-        "lucky": lucky(play.actions, best_arm(play.means, 0), task.arms),
+        "lucky": lucky(task.environment, play),
         "eligible": np.array(read) & (table["status"].to_numpy() == COMPLETE),
     }
     files.write_table(args.output, pa.table(columns, schema=files.REGRET))

@@ -4,16 +4,19 @@ import json
 import shutil
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute
 import torch
 
 from rmft.core.seeding import derive
-from rmft.models.finetune import finetune
 from rmft.models.policy import Policy, read_policy, weights_digest
 from rmft.stages import files, program
 
+# What trains, by the kind of policy: imported by name, so that a rule depends on the code of its own kind alone.
+TRAINERS = {"transformers": "rmft.stages.sft_words", "numeric": "rmft.stages.sft_numbers"}
 _VALIDATION_SHARE = 8  # every eighth scenario is held out of the training to watch the loss
 
 
@@ -24,11 +27,11 @@ def _selected_ids(selected: Path) -> list[str]:
         raise ValueError(f"{selected}: not a selection ({error!r}); delete it and select again") from None
     if not ids:
         raise ValueError(f"{selected}: holds no trajectory; delete it and select again")
-    return ids
+    return list(dict.fromkeys(ids))
 
 
-def selected_rows(trajectories: Path, selected: Path) -> tuple[list, list]:
-    """(token ids, loss mask) of the selected trajectories: those to train on, and those of the held-out scenarios."""
+def selected_rows(trajectories: Path, selected: Path) -> tuple[pa.Table, pa.Table]:
+    """The selected trajectories: those to train on, and those of the scenarios that watch the loss."""
     table = files.read_table(trajectories, files.TRAJECTORIES)
     ids = _selected_ids(selected)
     place = {trajectory: row for row, trajectory in enumerate(table["trajectory_id"].to_pylist())}
@@ -36,32 +39,35 @@ def selected_rows(trajectories: Path, selected: Path) -> tuple[list, list]:
         raise ValueError(f"{selected}: {unknown[0]} is not in {trajectories}; delete {selected.name} and select again")
     table = table.take(pa.array([place[trajectory] for trajectory in ids]))
     scenarios = sorted(set(table["scenario_id"].to_pylist()))
-    watched = set(
-        sorted(scenarios, key=lambda scenario: derive("validation", scenario))[: len(scenarios) // _VALIDATION_SHARE]
-    )
-    rows = list(zip(table["token_ids"].to_pylist(), table["loss_mask"].to_pylist(), strict=True))
-    held = [scenario in watched for scenario in table["scenario_id"].to_pylist()]
-    return [row for row, out in zip(rows, held, strict=True) if not out], [
-        row for row, out in zip(rows, held, strict=True) if out
-    ]
+    order = sorted(scenarios, key=lambda scenario: derive("validation", scenario))
+    watched = set(order[: len(scenarios) // _VALIDATION_SHARE])
+    watches = pa.array([scenario in watched for scenario in table["scenario_id"].to_pylist()])
+    return table.filter(pa.compute.invert(watches)), table.filter(watches)
 
 
 def work(args: Namespace) -> None:
     """Train; the weights land before policy.json, which names their digest."""
     torch.set_num_threads(args.threads)
     parent, settings = read_policy(args.policy), program.entry(args.model, "--model", "sft")["sft"]
-    train, validation = selected_rows(args.trajectories, args.selected)
-    folder = args.output.parent / ("adapter" if settings["adapter"] == "lora" else "model")
+    parts = selected_rows(args.trajectories, args.selected)
+    lora = settings.get("adapter") == "lora"
+    folder = args.output.parent / ("adapter" if lora else "model")
     building = folder.with_name(f".{folder.name}.tmp")
     shutil.rmtree(building, ignore_errors=True)
     seed = derive("sft", parent.digest, args.seed, args.iteration)
-    curve = finetune(parent, train, validation, settings, folder=building, seed=seed)
+    trainer = import_module(TRAINERS[parent.kind])
+    curve, conversations = trainer.train(parent, parts, settings, args, folder=building, seed=seed)
     shutil.rmtree(folder, ignore_errors=True)
     building.replace(folder)
-    made_by = {"stage": "sft", "seed": args.seed, "settings": settings, "trajectories": len(train)}
-    lora = settings["adapter"] == "lora"
+    made_by = {
+        "stage": "sft",
+        "seed": args.seed,
+        "settings": settings,
+        "targets": args.targets,
+        "conversations": conversations[0],
+    }
     policy = Policy(
-        kind="transformers",
+        kind=parent.kind,
         model=parent.model if lora else str(folder),
         revision=parent.revision,
         adapter=str(folder) if lora else None,
@@ -70,7 +76,7 @@ def work(args: Namespace) -> None:
         iteration=args.iteration,
         made_by=made_by,
     )
-    lengths = {"train_trajectories": len(train), "validation_trajectories": len(validation)}
+    lengths = dict(zip(("train_conversations", "validation_conversations"), conversations, strict=True))
     files.write_text(
         args.output.with_name("sft.json"),
         json.dumps({**lengths, "settings": settings, "curve": curve}, indent=1) + "\n",
@@ -85,6 +91,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--trajectories", required=True, type=Path, help="the parent's trajectories.parquet")
     parser.add_argument("--selected", required=True, type=Path, help="selected.jsonl from them")
     parser.add_argument("--model", required=True, help='JSON with the model entry\'s "sft"')
+    parser.add_argument(
+        "--targets",
+        default="all",
+        choices=("all", "answer", "hindsight", "regret"),
+        help="learn all that was sampled, or final lines alone; numbers: or the best in hindsight, or by the regret itself",
+    )
     parser.add_argument("--seed", required=True, type=int, help="the cell's seed")
     parser.add_argument("--iteration", required=True, type=int, help="of the policy that is made")
     parser.add_argument("--threads", type=int, default=1, help="torch's threads; part of what makes a run repeatable")

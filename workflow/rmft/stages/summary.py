@@ -30,24 +30,45 @@ def lucky(selection: pd.DataFrame, pair: style.Pair, method: str) -> tuple[float
     return rows["lucky_selected"].iloc[0], rows["lucky_selected"].iloc[-1]
 
 
+def shown(rows: pd.DataFrame) -> list[str]:
+    """Three methods at most: the experiment's first, then those of the least and of the largest regret at their end."""
+    pooled = rows[(rows["seed"] == "all") & (rows["iteration"] > 0)]
+    last = pooled.sort_values("iteration").groupby("method")["regret"].last()
+    methods = style.unique(rows["method"])
+    return [m for m in methods if len(methods) <= 3 or m in (methods[0], last.idxmin(), last.idxmax())]
+
+
 def lines(summary: pd.DataFrame, selection: pd.DataFrame) -> list[str]:
-    """The main numbers, a line for each method and baseline of each (model, task) pair."""
-    summary, text = style.primary(summary), []
-    for pair in style.pairs(style.policies(summary)):
-        rows = style.of_pair(style.policies(summary), pair)
-        text += [f"{pair[1]}, model {pair[0]}: {style.counts(rows)}; 95% intervals"]
-        text += [f"  {'':44}{'regret, base':>20}{'regret, last':>20}{'ratio':>7}  SuffFail(T/2)   lucky picks"]
-        for method in style.unique(rows["method"]):
-            first, last = ends(summary, pair, method)
-            picks = lucky(selection, pair, method)
-            text.append(
-                f"  {last['label']:44}{bounded(first, 'regret'):>20}{bounded(last, 'regret'):>20}"
-                f"{last['regret'] / first['regret']:>7.2f}  {first['suff_fail']:.2f} -> {last['suff_fail']:.2f}"
-                f"    {picks[0]:.2f} -> {picks[1]:.2f}"
-            )
-        for _, row in style.baselines(summary, pair[1]).sort_values("regret").iterrows():
-            text.append(f"  {row['label']:44}{'':20}{bounded(row, 'regret'):>20}{'':7}          {row['suff_fail']:.2f}")
+    """The main numbers: for each (model, task) pair a line, and one for each of three methods at most."""
+    summary = style.primary(summary)
+    own = style.policies(summary)
+    text = [f"{style.counts(own)}; [95% intervals]"]
+    text += [f"{'':44}{'regret, base':>20}{'regret, last':>20}{'ratio':>7}  SuffFail(T/2)   lucky picks"]
+    for pair in style.pairs(own):
+        rows = style.of_pair(own, pair)
+        methods = shown(rows)
+        text.append(_title(rows, style.attainable(style.baselines(summary, pair[1])), len(methods), pair))
+        text += [_line(*ends(summary, pair, method), lucky(selection, pair, method)) for method in methods]
     return text
+
+
+def _title(rows: pd.DataFrame, rivals: pd.DataFrame, methods: int, pair: style.Pair) -> str:
+    """The pair, which regret it is, the best baseline, and how many methods are left out."""
+    text = f"{pair[1]}, model {pair[0]}: {style.measure(rows)}"
+    if not rivals.empty:
+        best = rivals.loc[rivals["regret"].idxmin()]
+        text += f"; best baseline {best['label']} {best['regret']:.2f}"
+    more = rows["method"].nunique() - methods
+    return text + f" ({more} more methods in the report)" * (more > 0)
+
+
+def _line(first: pd.Series, last: pd.Series, picks: tuple[float, float]) -> str:
+    """The numbers of one method."""
+    return (
+        f"  {last['label']:42}{bounded(first, 'regret'):>20}{bounded(last, 'regret'):>20}"
+        f"{last['regret'] / first['regret']:>7.2f}  {first['suff_fail']:.2f} -> {last['suff_fail']:.2f}"
+        f"    {picks[0]:.2f} -> {picks[1]:.2f}"
+    )
 
 
 def work(args: argparse.Namespace) -> None:

@@ -17,12 +17,15 @@ import pandas as pd
 import pyarrow as pa
 
 from rmft.core.metrics import median_reward
-from rmft.core.policies import label
+from rmft.core.policies import Oracle, label, policy_from_config
+from rmft.core.regret import regret_name
 from rmft.core.seeding import generator
 from rmft.core.statistics import intervals
+from rmft.core.tasks import task_from_config
+from rmft.core.tuning import candidates
 from rmft.stages import files, program
 
-CELL = ["model", "task", "kind", "method", "label", "seed", "iteration", "suite"]
+CELL = ["model", "task", "kind", "method", "label", "seed", "iteration", "suite", "measure"]
 EPISODE = [
     "suite",
     "episode",
@@ -35,12 +38,21 @@ EPISODE = [
     "greedy_frac",
     "coverage",
     "lucky",
+    "variation",
     "parse_failures",
+    "renormalised",
     "tokens_sampled",
 ]
 BOUNDED = ["regret", "change", "information_regret", "suff_fail", "min_frac", "lucky"]
-MEANS = ["reward", "greedy_frac", "coverage", "parse_failure_rate"]
-SCORES = {"regret": "oracle regret", "information_regret": "information regret", "random": "random choice"}
+MEANS = ["reward", "greedy_frac", "coverage", "variation", "parse_failure_rate", "renormalised_rate"]
+TALK = {"interaction": "dialogue", "output": "action", "context": "", "reasoning": "free", "shown": "raw"}
+SCORES = {
+    "regret": "oracle regret",
+    "information_regret": "information regret",
+    "reward": "highest reward",
+    "rolling_regret": "rolling regret",
+    "random": "random choice",
+}
 
 # The hard instance of arXiv 2403.15371 and its table; then pseudo-regrets of 20,000 episodes on the same instance.
 HARD = {"arms": 5, "horizon": 100, "means": {"kind": "gap", "gap": 0.2}, "rewards": {"kind": "bernoulli"}}
@@ -66,18 +78,32 @@ STATISTICS = ["median_reward", "suff_fail", "min_frac", "greedy_frac", "regret"]
 
 
 @dataclass(frozen=True)
+class Run:
+    """One repetition of a method: policies 0..N. ``first``: the method whose cell holds what policy_0 rolled out. ``kind``:
+    of its rows in the tables, "policy" where it speaks in words and "numeric" where in numbers."""
+
+    model: str
+    task: str
+    method: str
+    seed: int
+    iterations: int
+    first: str
+    kind: str = "policy"
+
+
+@dataclass(frozen=True)
 class Selection:
-    """What the experiment consists of: the ``--selection`` argument."""
+    """What the experiment consists of: the ``--selection`` argument.
+
+    tasks: of each task its entry under every suite. runs: see ``Run``. baselines: of each task its baselines' entries.
+    """
 
     models: list[str]
-    tasks: list[str]
-    calibration_tasks: list[str]
-    methods: list[str]
-    seeds: list[int]
-    iterations: int
-    baselines: dict[str, dict]
+    tasks: dict[str, dict[str, dict]]
+    runs: list[dict]
+    baselines: dict[str, dict[str, dict]]
+    calibration_tasks: dict[str, dict]
     calibration_baselines: dict[str, dict]
-    task_entries: dict[str, dict]
 
 
 def selection_from_json(text: str) -> Selection:
@@ -128,6 +154,22 @@ def read_selected(path: Path) -> set[str]:
         raise _broken(path, f"cannot be read ({error})") from None
 
 
+# ---- what a task is
+
+
+def talk(entry: dict) -> str:
+    """How a task is told and answered: interaction, output, context; then reasoning and what is shown, if unusual."""
+    told = {key: entry.get(key, usual) for key, usual in TALK.items()}
+    odd = [f"{key} {told[key]}" for key in ("reasoning", "shown") if told[key] != TALK[key]]
+    return ", ".join([told["interaction"], told["output"], told["context"], *odd])
+
+
+def alike(tasks: dict[str, dict]) -> dict[str, str]:
+    """Of each task (its entry) the first one that differs from it in nothing but TALK: maybe itself."""
+    bare = {name: {key: value for key, value in entry.items() if key not in TALK} for name, entry in tasks.items()}
+    return {name: next(other for other in bare if bare[other] == bare[name]) for name in tasks}
+
+
 # ---- rows of episodes
 
 
@@ -138,58 +180,86 @@ class Reader:
     results: Path
     selection: Selection
 
-    def label(self, model: str, task: str, method: str) -> str:
+    def label(self, model: str, task: str, method: str, seed: int) -> str:
         """A method's name with its constants, from what it did in its first selection."""
-        first = cell(self.results, model, task, method, self.selection.seeds[0], 0) / "selection.json"
+        first = cell(self.results, model, task, method, seed, 0) / "selection.json"
         done = read_json(first, "score", "k")
-        return f"{method} (k={done['k']}, {SCORES.get(done['score'], done['score'])})"
+        also = [key if value is True else f"{key} {value}" for key, value in done.get("also", {}).items()]
+        constants = [f"k={done['k']}", SCORES.get(done["score"], done["score"]), *also]
+        return f"{method} ({', '.join(constants)})"
 
-    def runs(self) -> Iterator[tuple[str, str, str, int]]:
-        """Every (model, task, method, seed)."""
-        s = self.selection
-        return product(s.models, s.tasks, s.methods, s.seeds)
+    def measures(self) -> dict[tuple[str, str], str]:
+        """The name of the regret of every task under every suite."""
+        named = (
+            (task, suite, entry) for task, suites in self.selection.tasks.items() for suite, entry in suites.items()
+        )
+        return {(task, suite): regret_name(task_from_config(task, entry)) for task, suite, entry in named}
+
+    def runs(self) -> Iterator[Run]:
+        """Every repetition of every method on every task by every model."""
+        return (Run(**run) for run in self.selection.runs)
 
     def episodes(self) -> pd.DataFrame:
-        """One row per episode of every policy and baseline: the cell's columns, EPISODE, curve, parse_failure_rate,
-        and ``change``: regret less that of the base policy in the same episode (NaN for baselines)."""
+        """One row per episode of every policy and baseline: the cell's columns, EPISODE, curve, the rates of failed and
+        of renormalised answers, and ``change``: regret less that of the base policy in the same episode (NaN for
+        baselines)."""
         read = cache(lambda path: read_rows(path, files.EVALUATION, [*EPISODE, "curve"]))
-        frames = [self._run(read, *run) for run in self.runs()]
-        for task, (name, entry) in product(self.selection.tasks, self.selection.baselines.items()):
+        frames = [self._run(read, run) for run in self.runs()]
+        rivals = [(task, *rival) for task, named in self.selection.baselines.items() for rival in named.items()]
+        for task, name, entry in rivals:
             rows = read(self.results / "baselines" / task / f"{name}.parquet")
-            where = {"model": "", "task": task, "kind": "baseline", "method": name, "label": label(entry)}
+            kind = "oracle" if isinstance(policy_from_config(candidates(entry)[0]), Oracle) else "baseline"
+            where = {
+                "model": "",
+                "task": task,
+                "kind": kind,
+                "method": name,
+                "label": self._baseline_label(task, name, entry),
+            }
             frames.append(rows.assign(**where, seed="all", iteration=pd.NA, change=np.nan))
         table = pd.concat(frames, ignore_index=True)
-        horizon = table["task"].map({task: entry["horizon"] for task, entry in self.selection.task_entries.items()})
-        table["parse_failure_rate"] = table["parse_failures"] / horizon
+        table["parse_failure_rate"] = table["parse_failures"] / table["curve"].map(len)
+        table["renormalised_rate"] = table["renormalised"] / table["curve"].map(len)
+        kinds = self.measures()
+        table["measure"] = [kinds[at] for at in zip(table["task"], table["suite"], strict=True)]
         return table.astype({"iteration": "Int64", **dict.fromkeys(("suff_fail", "lucky"), int)})
 
-    def _run(self, read: Callable[[Path], pd.DataFrame], model: str, task: str, method: str, seed: int) -> pd.DataFrame:
+    def _baseline_label(self, task: str, name: str, entry: dict) -> str:
+        """A baseline's name with its constants, tuned where its entry says so."""
+        path = self.results / "baselines" / task / f"{name}.json"
+        return read_json(path, "label")["label"] if "tune" in entry else label(entry)
+
+    def _run(self, read: Callable[[Path], pd.DataFrame], run: Run) -> pd.DataFrame:
         """The episodes of iterations 0..N of one method and seed; iteration 0 is the shared base policy."""
-        where = {"model": model, "task": task, "kind": "policy", "method": method}
-        where |= {"label": self.label(model, task, method), "seed": str(seed)}
         frames = []
-        for iteration in range(self.selection.iterations + 1):
-            path = cell(self.results, model, task, method if iteration else "base", seed, iteration)
+        for iteration in range(run.iterations + 1):
+            method = run.method if iteration else "base"
+            path = cell(self.results, run.model, run.task, method, run.seed, iteration)
             rows = read(path / "evaluation.parquet")
-            frames.append(rows.assign(**where, iteration=iteration))
+            frames.append(rows.assign(kind=run.kind, **self.columns(run), iteration=iteration))
         table = pd.concat(frames)
         base = frames[0].set_index(["suite", "episode"])["regret"]
         before = base.reindex(pd.MultiIndex.from_frame(table[["suite", "episode"]])).to_numpy()
         return table.assign(change=table["regret"].to_numpy() - before)
 
-    def trajectories(self, iterations: range) -> pd.DataFrame:
+    def columns(self, run: Run) -> dict[str, str]:
+        """The columns that name a run."""
+        label = self.label(run.model, run.task, run.method, run.seed)
+        return {"model": run.model, "task": run.task, "method": run.method, "label": label, "seed": str(run.seed)}
+
+    def trajectories(self) -> pd.DataFrame:
         """One row per trajectory that a selection saw: both regrets, lucky, selected (0 or 1), per method and seed."""
         columns = ["trajectory_id", "scenario_id", "regret", "information_regret", "lucky"]
         read = cache(lambda path: read_rows(path, files.REGRET, columns))
         frames = []
-        for (model, task, method, seed), iteration in product(self.runs(), iterations):
-            own = cell(self.results, model, task, method, seed, iteration)
-            scored = own if iteration else cell(self.results, model, task, "base", seed, 0)
-            rows = read(scored / "regret.parquet").sort_values("trajectory_id")
-            chosen = rows["trajectory_id"].isin(read_selected(own / "selected.jsonl")).astype(int)
-            where = {"model": model, "task": task, "method": method, "label": self.label(model, task, method)}
-            where |= {"seed": str(seed), "iteration": iteration}
-            frames.append(rows.assign(**where, selected=chosen, lucky=rows["lucky"].astype(int)))
+        for run in self.runs():
+            for iteration in range(run.iterations):
+                own = cell(self.results, run.model, run.task, run.method, run.seed, iteration)
+                scored = own if iteration else own.parents[2] / run.first / f"seed{run.seed}" / "iter0"
+                rows = read(scored / "regret.parquet").sort_values("trajectory_id")
+                chosen = rows["trajectory_id"].isin(read_selected(own / "selected.jsonl")).astype(int)
+                where = {**self.columns(run), "iteration": iteration}
+                frames.append(rows.assign(**where, selected=chosen, lucky=rows["lucky"].astype(int)))
         return pd.concat(frames, ignore_index=True)
 
 
@@ -212,8 +282,9 @@ def _pools(table: pd.DataFrame, keys: list[str]) -> Iterator[tuple[dict, list[pd
         yield {k: where[k] for k in keys}, [part for _, part in rows.groupby("seed", sort=False)]
 
 
-def summary(episodes: pd.DataFrame) -> pd.DataFrame:
-    """One row per policy x seed (and all seeds pooled) x iteration, and per baseline: means and 95% intervals."""
+def summary(episodes: pd.DataFrame, tasks: dict[str, dict]) -> pd.DataFrame:
+    """One row per policy x seed (and all seeds pooled) x iteration, and per baseline: means and 95% intervals; last how
+    the row's task (its entry in ``tasks``) is told and which task is alike but for that."""
     rows = []
     for where, parts in _pools(episodes, CELL):
         row = {**where, "episodes": len(parts[0]), "seeds": len(parts)}
@@ -221,8 +292,9 @@ def summary(episodes: pd.DataFrame) -> pd.DataFrame:
         for metric, values in zip(BOUNDED, found, strict=True):
             row |= dict(zip((metric, f"{metric}_low", f"{metric}_high"), values, strict=True))
         row |= {metric: np.mean([p[metric].mean() for p in parts]) for metric in MEANS}
-        rows.append(row)
-    return pd.DataFrame(rows)
+        rows.append(row | {"horizon": len(parts[0]["curve"].iloc[0])})
+    table, same = pd.DataFrame(rows), alike(tasks)
+    return table.assign(talk=[talk(tasks[t]) for t in table["task"]], alike=table["task"].map(same))
 
 
 def curves(episodes: pd.DataFrame) -> pd.DataFrame:
@@ -256,8 +328,9 @@ def selection_table(reader: Reader, trajectories: pd.DataFrame) -> pd.DataFrame:
 
 def _suff_fail(reader: Reader, where: dict) -> float:
     """SuffFailFreq(T/2) among the selected, from the selection's own record (mean over seeds where pooled)."""
-    seeds = reader.selection.seeds if where["seed"] == "all" else [int(where["seed"])]
-    at = [cell(reader.results, where["model"], where["task"], where["method"], s, where["iteration"]) for s in seeds]
+    of = [where[key] for key in ("model", "task", "method")]
+    runs = [r for r in reader.runs() if [r.model, r.task, r.method] == of and where["seed"] in ("all", str(r.seed))]
+    at = [cell(reader.results, *of, run.seed, where["iteration"]) for run in runs]
     return float(np.mean([read_json(p / "selection.json", "suff_fail_selected")["suff_fail_selected"] for p in at]))
 
 
@@ -283,10 +356,10 @@ def calibration(reader: Reader) -> pd.DataFrame:
         episodes = read_rows(reader.results / "baselines" / task / f"{name}.parquet", files.EVALUATION, columns)
         where = {"task": task, "baseline": name, "label": label(entry), "n": len(episodes)}
         for statistic in STATISTICS:
-            found = _calibrated(episodes, statistic, s.task_entries[task])
+            found = _calibrated(episodes, statistic, s.calibration_tasks[task])
             if found is None:
                 continue
-            known = known_value(s.task_entries[task], entry, statistic)
+            known = known_value(s.calibration_tasks[task], entry, statistic)
             values = dict(zip(("ours", "low", "high"), found, strict=True))
             target = int(known == known and (entry["policy"], statistic) != ("greedy", "median_reward"))
             rows.append({**where, "statistic": statistic, **values, "published": known, "target": target})
@@ -324,7 +397,7 @@ def _wilson(share: float | pd.Series, n: int | pd.Series) -> tuple[float | pd.Se
 def reading(reader: Reader) -> pd.DataFrame:
     """The reading test of every model that has one, with Wilson's intervals."""
     shares = ["best_empirical", "best_true"]
-    columns = ["steps_seen", "told", *shares, "chance", "n"]
+    columns = ["task", "steps_seen", "told", *shares, "chance", "n"]
     frames = [pd.DataFrame(columns=["model", *columns])]
     for model in reader.selection.models:
         path = reader.results / "models" / model / "reading.csv"
@@ -351,10 +424,12 @@ def learning_curves(reader: Reader) -> pd.DataFrame:
             for point in read_json(path, "curve")["curve"]:
                 where = {"stage": "pretrain", "model": model, "split": "train"}
                 rows.append({**where, "unit": "tokens", "x": point["tokens"], "loss": point["loss"]})
-    for (model, task, method, seed), t in product(reader.runs(), range(1, reader.selection.iterations + 1)):
-        where = {"stage": "sft", "model": model, "task": task, "method": method, "seed": seed, "iteration": t}
-        where |= {"label": reader.label(model, task, method), "unit": "epochs"}
-        for point in read_json(cell(reader.results, model, task, method, seed, t) / "sft.json", "curve")["curve"]:
+    trained = [(run, t) for run in reader.runs() for t in range(1, run.iterations + 1)]
+    for run, t in trained:
+        stage = "sft" if run.kind == "policy" else "sft of numbers"
+        where = {"stage": stage, "unit": "epochs", **reader.columns(run), "seed": run.seed, "iteration": t}
+        path = cell(reader.results, run.model, run.task, run.method, run.seed, t) / "sft.json"
+        for point in read_json(path, "curve")["curve"]:
             for split in ("train", "validation"):
                 if point.get(f"{split}_loss") is not None:
                     rows.append({**where, "split": split, "x": point["epoch"], "loss": point[f"{split}_loss"]})
@@ -365,7 +440,7 @@ def learning_curves(reader: Reader) -> pd.DataFrame:
 def cells(episodes: pd.DataFrame, trajectories: pd.DataFrame) -> pd.DataFrame:
     """One row per cell: what was evaluated, rolled out, selected, sampled, and how often parsing failed."""
     keys = ["model", "task", "method", "seed", "iteration"]
-    own = episodes[episodes["kind"] == "policy"].groupby(keys, sort=False)
+    own = episodes[episodes["kind"] != "baseline"].groupby(keys, sort=False)
     table = own.agg(
         episodes=("episode", "size"),
         tokens_sampled=("tokens_sampled", "sum"),
@@ -377,17 +452,22 @@ def cells(episodes: pd.DataFrame, trajectories: pd.DataFrame) -> pd.DataFrame:
 
 def build(reader: Reader) -> dict[str, pd.DataFrame]:
     """Every table by its name."""
-    last = reader.selection.iterations - 1
-    episodes, trajectories = reader.episodes(), reader.trajectories(range(last + 1))
-    ends = trajectories[trajectories["iteration"].isin([0, last])]
+    episodes, trajectories = reader.episodes(), reader.trajectories()
+    last = trajectories.groupby(["model", "task", "method"])["iteration"].transform("max")
+    ends = trajectories[trajectories["iteration"].isin([0]) | (trajectories["iteration"] == last)]
+    tasks = {name: suites["in-distribution"] for name, suites in reader.selection.tasks.items()}
+    kinds = reader.measures()
+    ends = ends.assign(measure=[kinds[task, "in-distribution"] for task in ends["task"]])
     identity = ["model", "task", "kind", "method", "seed", "iteration"]
     seen = ["model", "task", "method", "label", "seed", "iteration", "scenario_id", "trajectory_id"]
+    words = [run.model for run in reader.runs() if run.kind == "policy"]
+    ends = ends[ends["model"].isin(words)]
     return {
         "evaluation": episodes[[*identity, *EPISODE]],
         "curves": curves(episodes),
-        "summary": summary(episodes),
+        "summary": summary(episodes, tasks),
         "selection": selection_table(reader, trajectories),
-        "selected_regret": ends[[*seen, "regret", "information_regret", "lucky", "selected"]],
+        "selected_regret": ends[[*seen, "measure", "regret", "information_regret", "lucky", "selected"]],
         "calibration": calibration(reader),
         "reading": reading(reader),
         "learning_curves": learning_curves(reader),

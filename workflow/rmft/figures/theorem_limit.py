@@ -1,0 +1,52 @@
+"""Does selection from L trajectories lead to the closed form as L grows?"""
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from rmft.figures import style
+
+TABLES = ("theorem_limit",)
+VALUES = {
+    "relative_error": "relative error of the read-out",
+    "eta_ratio": "share of the closed form's step\n(1: the same length)",
+}
+NOISES = {"trajectory": "noise by trajectory", "step": "noise by step"}
+
+
+def draw(theorem_limit: pd.DataFrame) -> Figure:
+    """From theorem_limit.csv: error above, length beneath, a column for each space."""
+    spaces = style.unique(theorem_limit["space"])
+    if not spaces:
+        return style.empty("No selections from L trajectories in the tables: nothing to draw.")
+    kinds = list(dict.fromkeys(zip(theorem_limit["noise"], theorem_limit["exponent"], strict=True)))
+    tones = style.colours(kinds)
+    figure = Figure(figsize=(style.WIDTH, 5.0), layout="constrained")
+    grid = figure.subplots(2, len(spaces), sharex=True, sharey="row", squeeze=False)
+    for axes, (value, name) in zip(grid, VALUES.items(), strict=True):
+        for axis, space in zip(axes, spaces, strict=True):
+            _panel(axis, theorem_limit[theorem_limit["space"] == space], value, tones)
+            axis.set_title(space)
+        axes[0].set_ylabel(name)
+        if value == "relative_error":
+            axes[0].set_yscale("log")
+    for axis in grid[-1]:
+        axis.set_xlabel("L: trajectories of a scenario")
+    grid[0, -1].legend(loc="lower left")
+    first, seeds = theorem_limit.iloc[0], theorem_limit["seed"].nunique()
+    note = f"d = {first['d']}, T = {first['T']}; {seeds} seed{'s' * (seeds != 1)}, a mark each; lines: their means."
+    figure.supxlabel(note, fontsize=7, color=style.GREY)
+    return figure
+
+
+def _panel(axis: Axes, rows: pd.DataFrame, value: str, tones: dict) -> None:
+    """A line for each noise and k."""
+    for ((noise, exponent), tone), marker in zip(tones.items(), style.MARKERS, strict=False):
+        here = rows[(rows["noise"] == noise) & (rows["exponent"] == exponent)]
+        mean = here.groupby("L")[value].mean()
+        k = "k = 1" if exponent == 0 else f"k = L^{exponent:g}"
+        axis.plot(
+            mean.index, mean, color=tone, ls="-" if noise == "trajectory" else "--", label=f"{NOISES[noise]}, {k}"
+        )
+        axis.plot(here["L"], here[value], color=tone, ls="none", marker=marker, ms=2.5, alpha=0.7)
+    axis.set_xscale("log", base=2)

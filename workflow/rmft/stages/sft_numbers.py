@@ -1,0 +1,30 @@
+"""What a network with numbers in and out learns from selected trajectories. Imported by name (rmft.stages.sft)."""
+
+from argparse import Namespace
+from pathlib import Path
+
+import pyarrow as pa
+
+from rmft.models.imitate import Data, data_of, imitate
+from rmft.models.numbers import load, save
+from rmft.models.policy import Policy
+from rmft.stages import files
+
+
+def train(
+    parent: Policy, parts: tuple[pa.Table, pa.Table], settings: dict, args: Namespace, *, folder: Path, seed: int
+) -> tuple[list[dict], list[int]]:
+    """Train into ``folder`` on the first part; the second watches. Returns the learning curve and the trajectories."""
+    if args.targets == "answer":
+        raise ValueError("--targets: answer is for words; numeric policies learn all, hindsight or regret")
+    network = load(Path(parent.model))
+    found = [_data(part, args, network.arms) for part in parts]
+    if found[0] is None:
+        raise ValueError(f"{args.selected}: leaves no trajectory to train on; select more of them")
+    curve = imitate(network, *found, settings, targets=args.targets, seed=seed)
+    save(network, folder)
+    return curve, [part.num_rows for part in parts]
+
+
+def _data(part: pa.Table, args: Namespace, arms: int) -> Data | None:
+    return data_of(files.plays(part, args.trajectories), args.targets, arms) if part.num_rows else None
