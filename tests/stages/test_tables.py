@@ -1,4 +1,5 @@
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -298,3 +299,11 @@ def test_no_torch_is_imported() -> None:
     code = "import sys, rmft.stages.tables, rmft.stages.report, rmft.stages.summary; sys.exit('torch' in sys.modules)"
     package = Path(tables.__file__).parents[2]
     assert subprocess.run([sys.executable, "-c", code], env={"PYTHONPATH": str(package)}).returncode == 0
+
+
+def test_the_reading_of_two_models_stands_in_one_table(results: Path) -> None:
+    shutil.copytree(results / "models" / "tiny", results / "models" / "other")
+    chosen = tables.Selection(**synthetic.selection(N) | {"models": ["tiny", "other"]})
+    table = tables.reading(tables.Reader(results, chosen))
+    assert table["model"].unique().tolist() == ["tiny", "other"]
+    assert (table["best_empirical_low"] < table["best_empirical"]).all()

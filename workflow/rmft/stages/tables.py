@@ -409,7 +409,7 @@ def reading(reader: Reader) -> pd.DataFrame:
             if absent := [c for c in columns if c not in table]:
                 raise _broken(path, f"lacks the column {absent[0]}")
             frames.append(table[columns].assign(model=model)[["model", *columns]])
-    table = frames[-1] if len(frames) == 2 else pd.concat(frames, ignore_index=True)
+    table = pd.concat(frames[1:] or frames, ignore_index=True)
     for share in shares:
         table[f"{share}_low"], table[f"{share}_high"] = _wilson(table[share], table["n"])
     return table
