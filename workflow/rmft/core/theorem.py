@@ -54,6 +54,11 @@ class Law:
         require(least > 1e-9 * np.trace(sigma), "covariance: must be positive definite; its least eigenvalue", least)
 
 
+def standard(d: int, horizon: int) -> Law:
+    """The law of standard normal rewards."""
+    return Law(np.zeros(d), np.eye(d), horizon)
+
+
 @dataclass(frozen=True)
 class Readout:
     """pi_t = c + V S_{t-1}: c of length d, V d x d."""

@@ -179,6 +179,21 @@ def stacked(
     return figure
 
 
+def by_space(
+    table: pd.DataFrame, values: dict[str, str], height: float, panel: Callable[[Axes, pd.DataFrame, str], None]
+) -> tuple[Figure, np.ndarray]:
+    """A figure of the theorem and its axes: a row for each value (a column and its name), a column for each space."""
+    spaces = unique(table["space"])
+    figure = Figure(figsize=(WIDTH, height), layout="constrained")
+    grid = figure.subplots(len(values), len(spaces), sharex=True, sharey="row", squeeze=False)
+    for axes, (value, name) in zip(grid, values.items(), strict=True):
+        for axis, space in zip(axes, spaces, strict=True):
+            panel(axis, table[table["space"] == space], value)
+            axis.set_title(space)
+        axes[0].set_ylabel(name)
+    return figure, grid
+
+
 def spread(heights: list[float], gap: float, low: float, high: float) -> list[float]:
     """Move labels apart by at least ``gap`` within [low, high], in their order, as little as a simple pass can."""
     order = np.argsort(heights, kind="stable")

@@ -1,5 +1,7 @@
 """Does selection from L trajectories lead to the closed form as L grows?"""
 
+from functools import partial
+
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -16,20 +18,12 @@ NOISES = {"trajectory": "noise by trajectory", "step": "noise by step"}
 
 def draw(theorem_limit: pd.DataFrame) -> Figure:
     """From theorem_limit.csv: error above, length beneath, a column for each space."""
-    spaces = style.unique(theorem_limit["space"])
-    if not spaces:
+    if theorem_limit.empty:
         return style.empty("No selections from L trajectories in the tables: nothing to draw.")
     kinds = list(dict.fromkeys(zip(theorem_limit["noise"], theorem_limit["exponent"], strict=True)))
     tones = style.colours(kinds)
-    figure = Figure(figsize=(style.WIDTH, 5.0), layout="constrained")
-    grid = figure.subplots(2, len(spaces), sharex=True, sharey="row", squeeze=False)
-    for axes, (value, name) in zip(grid, VALUES.items(), strict=True):
-        for axis, space in zip(axes, spaces, strict=True):
-            _panel(axis, theorem_limit[theorem_limit["space"] == space], value, tones)
-            axis.set_title(space)
-        axes[0].set_ylabel(name)
-        if value == "relative_error":
-            axes[0].set_yscale("log")
+    figure, grid = style.by_space(theorem_limit, VALUES, 5.0, partial(_panel, tones=tones))
+    grid[0, 0].set_yscale("log")
     for axis in grid[-1]:
         axis.set_xlabel("L: trajectories of a scenario")
     grid[0, -1].legend(loc="lower left")

@@ -1,5 +1,7 @@
 """What other architectures become on the theorem's loss: FTRL, or the foresight that no model can beat?"""
 
+from functools import partial
+
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -7,25 +9,20 @@ from matplotlib.figure import Figure
 from rmft.figures import style
 
 TABLES = ("theorem_distances",)
-VALUES = {"to_ftrl": "distance to FTRL", "to_foresight": "distance to the foresight"}
+VALUES = {
+    "to_ftrl": "distance to FTRL\n(root mean square)",
+    "to_foresight": "distance to the foresight\n(root mean square)",
+}
 YARDSTICKS = {"ftrl": "FTRL, eta of the closed form", "foresight": "foresight: E[best in hindsight | history]"}
 
 
 def draw(theorem_distances: pd.DataFrame) -> Figure:
     """From theorem_distances.csv: root mean square distance of policies at each step, on common histories."""
-    spaces = style.unique(theorem_distances["space"])
-    if not spaces:
+    if theorem_distances.empty:
         return style.empty("No distances of policies in the tables: nothing to draw.")
     names = style.unique(theorem_distances["policy"])
     tones = style.colours([name for name in names if name not in YARDSTICKS]) | dict.fromkeys(YARDSTICKS, style.INK)
-    figure = Figure(figsize=(style.WIDTH, 5.4), layout="constrained")
-    grid = figure.subplots(2, len(spaces), sharex=True, sharey="row", squeeze=False)
-    for axes, (value, name) in zip(grid, VALUES.items(), strict=True):
-        for axis, space in zip(axes, spaces, strict=True):
-            _panel(axis, theorem_distances[theorem_distances["space"] == space], value, tones)
-            axis.set_title(space)
-            axis.set_ylim(bottom=0)
-        axes[0].set_ylabel(f"{name}\n(root mean square)")
+    figure, grid = style.by_space(theorem_distances, VALUES, 5.4, partial(_panel, tones=tones))
     for axis in grid[-1]:
         axis.set_xlabel("step t")
     handles = {
@@ -52,3 +49,4 @@ def _panel(axis: Axes, rows: pd.DataFrame, value: str, tones: dict) -> None:
         mean = here.groupby("step")[value].mean()
         dash = {"ftrl": "--", "foresight": ":"}.get(name, "-")
         axis.plot(mean.index, mean, color=tone, ls=dash, label=YARDSTICKS.get(name, name))
+    axis.set_ylim(bottom=0)

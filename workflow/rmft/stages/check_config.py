@@ -2,7 +2,7 @@
 
     python -m rmft.stages.check_config config.yaml config.laptop.yaml
 
-The Snakefile calls ``complaint``; heavy imports stay out of here.
+The Snakefile calls ``complaint`` at every parse: nothing heavier than numpy is imported here.
 """
 
 import argparse

@@ -1,10 +1,9 @@
 """Train linear attention towards the best policy in hindsight, and hold its read-out against the closed form."""
 
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -14,7 +13,7 @@ from rmft.core.seeding import derive, generator
 from rmft.core.statistics import intervals
 from rmft.models.hindsight import Rewards, best_in_hindsight, course_of, train
 from rmft.models.numeric import LinearAttention, make_numeric
-from rmft.stages import files, program
+from rmft.stages import files, program, theory
 
 TABLES = ("theorem", "theorem_training", "theorem_matrices", "theorem_regret")
 _OUTSIDE = 0.01  # distance: on the simplex what is learnt sums to 1 but for the error of training
@@ -138,16 +137,8 @@ def work(args: Namespace) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The program."""
-    parser = ArgumentParser("theorem", description=__doc__)
-    parser.add_argument("--space", choices=theorem.SPACES, required=True, help="where policies live")
+    parser = theory.parser("theorem", __doc__, "theory.theorem: horizons, scales, ..., and training", TABLES)
     parser.add_argument("--arms", type=int, required=True, help="d")
-    parser.add_argument(
-        "--grid", required=True, help="the config's theory.theorem: horizons, scales, ..., and training; JSON"
-    )
-    parser.add_argument("--threads", type=int, default=1, help="threads of torch")
-    parser.add_argument(
-        "--output", type=Path, nargs="+", required=True, help=f"CSV files: {', '.join(TABLES)}, each by name"
-    )
     return program.run(parser, work, argv)
 
 

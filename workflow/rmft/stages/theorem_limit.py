@@ -1,10 +1,9 @@
 """Does RMFT itself come to the closed form? Linear attention trained on the k best of L trajectories, for growing L."""
 
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from collections.abc import Sequence
 from itertools import product
 from math import floor
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -14,9 +13,10 @@ from rmft.core.seeding import derive
 from rmft.models.hindsight import Rewards, course_of, train
 from rmft.models.numeric import make_numeric
 from rmft.models.selecting import selected
-from rmft.stages import files, program
+from rmft.stages import files, program, theory
 from rmft.stages.theorem import learnt, part_along
 
+TABLES = ("theorem_limit",)
 KEYS = ("arms", "horizon", "trajectories", "exponents", "seeds", "width", "steps", "batch", "learning_rate")
 
 
@@ -29,7 +29,7 @@ def read_out(space: str, entry: dict, noise: str, L: int, k: int, seed: int) -> 
     """What is learnt from the k best of L trajectories."""
     named = derive("theorem-limit", space, entry["arms"], entry["horizon"], noise, L, k, seed)
     model = make_numeric({"architecture": "linear", "width": entry["width"]}, entry["arms"], seed=named)
-    rewards = Rewards(law(entry), seed=derive("rewards", named))
+    rewards = Rewards(theorem.standard(entry["arms"], entry["horizon"]), seed=derive("rewards", named))
 
     def draw(batch: int) -> tuple[torch.Tensor, torch.Tensor]:
         shown = rewards.draw(batch)
@@ -37,11 +37,6 @@ def read_out(space: str, entry: dict, noise: str, L: int, k: int, seed: int) -> 
 
     *_, (_, _, model) = train(model, draw, course_of(entry))
     return learnt(model)
-
-
-def law(entry: dict) -> theorem.Law:
-    """Standard normal rewards."""
-    return theorem.Law(np.zeros(entry["arms"]), np.eye(entry["arms"]), entry["horizon"])
 
 
 def compared(found: theorem.Readout, known: theorem.Readout) -> dict:
@@ -58,7 +53,7 @@ def work(args: Namespace) -> None:
     """A row for each noise, L, k and seed."""
     entry, rows = program.entry(args.grid, "--grid", *KEYS), []
     torch.set_num_threads(args.threads)
-    known = theorem.readout(args.space, law(entry))
+    known = theorem.readout(args.space, theorem.standard(entry["arms"], entry["horizon"]))
     for noise, lengths in entry["trajectories"].items():
         for L, exponent, seed in product(lengths, entry["exponents"], entry["seeds"]):
             k = kept(L, exponent)
@@ -66,17 +61,12 @@ def work(args: Namespace) -> None:
             of = {"space": args.space, "d": entry["arms"], "T": entry["horizon"], "noise": noise, "exponent": exponent}
             rows.append({**of, "L": L, "k": k, "seed": seed, **found})
             print(f"theorem_limit: {noise}, L {L}, k {k}: relative error {found['relative_error']:.4f}", flush=True)
-    files.write_csvs(args.output, {"theorem_limit": rows})
+    files.write_csvs(args.output, dict.fromkeys(TABLES, rows))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The program."""
-    parser = ArgumentParser("theorem_limit", description=__doc__)
-    parser.add_argument("--space", choices=theorem.SPACES, required=True, help="where policies live")
-    parser.add_argument("--grid", required=True, help="the config's theory.limit, JSON")
-    parser.add_argument("--threads", type=int, default=1, help="threads of torch")
-    parser.add_argument("--output", type=Path, nargs=1, required=True, help="theorem_limit.csv")
-    return program.run(parser, work, argv)
+    return program.run(theory.parser("theorem_limit", __doc__, "theory.limit", TABLES), work, argv)
 
 
 if __name__ == "__main__":

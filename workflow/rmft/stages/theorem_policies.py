@@ -1,8 +1,7 @@
 """How far from FTRL are other architectures that learnt the best policy in hindsight? Distances on common histories."""
 
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -12,8 +11,7 @@ from rmft.core.seeding import derive, generator
 from rmft.core.statistics import intervals
 from rmft.models.hindsight import Rewards, best_in_hindsight, course_of, train
 from rmft.models.numeric import Numeric, make_numeric
-from rmft.stages import files, program
-from rmft.stages.theorem_limit import law
+from rmft.stages import files, program, theory
 
 TABLES = ("theorem_policies", "theorem_distances")
 KEYS = ("arms", "horizon", "seeds", "steps", "batch", "learning_rate", "episodes")
@@ -22,7 +20,7 @@ KEYS = ("arms", "horizon", "seeds", "steps", "batch", "learning_rate", "episodes
 def taught(model: dict, space: str, entry: dict, seed: int) -> Numeric:
     """A model of a config entry after training towards the best policy in hindsight."""
     named = derive("theorem-policies", space, model["name"], entry["arms"], entry["horizon"], seed)
-    rewards = Rewards(law(entry), seed=derive("rewards", named))
+    rewards = Rewards(theorem.standard(entry["arms"], entry["horizon"]), seed=derive("rewards", named))
 
     def draw(batch: int) -> tuple[torch.Tensor, torch.Tensor]:
         shown = rewards.draw(batch)
@@ -65,10 +63,8 @@ def summary(space: str, world: dict[str, np.ndarray], played: np.ndarray, rng: n
 
 def work(args: Namespace) -> None:
     """Train each seed, play the common histories, and measure; then the two policies without a model."""
-    entry, model = (
-        program.entry(args.grid, "--grid", *KEYS),
-        program.entry(args.model, "--model", "name", "architecture"),
-    )
+    entry = program.entry(args.grid, "--grid", *KEYS)
+    model = program.entry(args.model, "--model", "name", "architecture")
     torch.set_num_threads(args.threads)
     world, rng = common(args.space, entry), generator("theorem-policies", "intervals", args.space)
     shown = torch.tensor(world["rewards"], dtype=torch.float32)
@@ -93,14 +89,8 @@ def work(args: Namespace) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The program."""
-    parser = ArgumentParser("theorem_policies", description=__doc__)
-    parser.add_argument("--space", choices=theorem.SPACES, required=True, help="where policies live")
+    parser = theory.parser("theorem_policies", __doc__, "theory.policies without its models", TABLES)
     parser.add_argument("--model", required=True, help="the architecture's config entry with its name, JSON")
-    parser.add_argument("--grid", required=True, help="the config's theory.policies without its models, JSON")
-    parser.add_argument("--threads", type=int, default=1, help="threads of torch")
-    parser.add_argument(
-        "--output", type=Path, nargs="+", required=True, help=f"CSV files: {', '.join(TABLES)}, each by name"
-    )
     return program.run(parser, work, argv)
 
 
