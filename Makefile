@@ -4,7 +4,10 @@ PYTHON := $(shell for p in python3 python3.13 python3.12 python3.11; do \
 BIN := .venv/bin
 ENV := .venv/ready
 
-.PHONY: reproduce paper-laptop figures report plan test bench lint format clean
+CLUSTER := .venv-cluster/ready
+CONFIGS := config.yaml config.laptop.yaml
+
+.PHONY: reproduce paper-laptop figures report plan status test bench lint format clean cluster-up cluster-down check-cluster test-cluster
 
 reproduce: $(ENV) ## everything: results/report.html and the main numbers
 	@$(BIN)/snakemake --cores all --quiet host rules reason
@@ -24,8 +27,23 @@ report: $(ENV) ## the figures and the report, from tables that exist
 plan: $(ENV) ## what reproduce would run
 	@$(BIN)/snakemake --dry-run --quiet host rules reason
 
+status: $(ENV) ## what has become of every cell; make status CONFIGS=config.yaml for a cluster, WATCH=--watch to stay
+	@$(BIN)/python -m rmft.stages.status --configs $(CONFIGS) $(WATCH)
+
 test: $(ENV) ## every test
 	@$(BIN)/pytest --numprocesses auto --dist loadfile
+
+test-cluster: $(ENV) $(CLUSTER) ## the tests that bring up a SLURM cluster on this machine
+	@RMFT_CLUSTER=yes $(BIN)/pytest tests/cluster
+
+cluster-up: ## a SLURM cluster with pretend GPUs on this machine, to play with; needs root and Debian's packages
+	@tests/cluster/up.sh
+
+cluster-down: ## its end
+	@tests/cluster/down.sh
+
+check-cluster: $(ENV) $(CLUSTER) ## whether the cluster takes what slurm/profile.v9+.yaml asks for
+	@.venv-cluster/bin/python -m rmft.stages.check_cluster slurm/profile.v9+.yaml config.yaml
 
 bench: $(ENV) ## ratios against peers; BENCHMARKS.md holds the last table
 	@$(BIN)/python benchmarks/run.py
@@ -37,7 +55,7 @@ format: $(ENV) ## mend what a formatter can
 	@$(BIN)/ruff format && $(BIN)/snakefmt Snakefile workflow/rules
 
 clean: ## the environment and caches; never results
-	rm -rf .venv .pytest_cache .ruff_cache .hypothesis build workflow/rmft.egg-info
+	rm -rf .venv .venv-cluster .pytest_cache .ruff_cache .hypothesis build workflow/rmft.egg-info
 
 $(ENV): envs/laptop.txt pyproject.toml
 	@test -n "$(PYTHON)" || { echo "rmft needs Python 3.11 or newer as python3; found: $$(python3 --version 2>&1)" >&2; exit 1; }
@@ -45,4 +63,12 @@ $(ENV): envs/laptop.txt pyproject.toml
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
 	@$(BIN)/pip install --quiet --requirement envs/laptop.txt
 	@$(BIN)/pip install --quiet --no-deps --editable .
+	@touch $@
+
+$(CLUSTER): envs/cluster.txt pyproject.toml
+	@test -n "$(PYTHON)" || { echo "rmft needs Python 3.11 or newer as python3; found: $$(python3 --version 2>&1)" >&2; exit 1; }
+	@echo "Installing what submits jobs into .venv-cluster"
+	@.venv-cluster/bin/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv-cluster
+	@.venv-cluster/bin/pip install --quiet --requirement envs/cluster.txt
+	@.venv-cluster/bin/pip install --quiet --no-deps --editable .
 	@touch $@

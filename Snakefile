@@ -29,14 +29,19 @@ wildcard_constraints:
     space="ball|simplex",
     arms="[0-9]+",
     architecture="[a-z0-9-]+",
+    shard="[0-9]+",
+    shards="[0-9]+",
 
 
 localrules:
     all,
     figures,
+    draw,
+    report,
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/cluster.smk"
 
 
 rule all:

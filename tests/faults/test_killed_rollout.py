@@ -182,3 +182,41 @@ def test_the_number_of_scenarios_in_a_chunk_changes_next_to_nothing(
         assert in_process(flags | {"scenarios": 40, "sampling": sampling, "output": output}) == 0
         tokens.append(pq.read_table(output)["token_ids"].to_pylist())
     assert [sum(a != b for a, b in zip(tokens[0], other, strict=True)) for other in tokens[1:]] == [0, 0]
+
+
+def test_shards_play_what_one_job_plays(
+    flags: dict[str, object], undisturbed: bytes, cell: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Three shards, then the rollout: byte for byte that of one job, which plays nothing more."""
+    monkeypatch.chdir(cell)
+    for i in (2, 0, 1):
+        finished = tmp_path / f"{i}.json"
+        assert in_process(flags | {"shard": f"{i}/3", "finished": finished}) == 0
+        assert json.loads(finished.read_text()) == {"shard": f"{i}/3", "chunks": SCENARIOS // 3}
+    with dying(after=0):
+        assert in_process(flags) == 0
+    assert flags["output"].read_bytes() == undisturbed
+
+
+@pytest.mark.parametrize("shard", ["3/3", "0/61", "1", "a/b"])
+def test_a_shard_that_cannot_be_is_refused(
+    flags: dict[str, object], cell: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys, shard: str
+) -> None:
+    monkeypatch.chdir(cell)
+    assert in_process(flags | {"shard": shard, "finished": tmp_path / "x"}) == 1
+    assert f"--shard: must be i/n with i < n <= {SCENARIOS}" in capsys.readouterr().err
+
+
+def test_a_terminated_rollout_leaves_no_lock_and_keeps_its_chunks(
+    stage_process: Callable, flags: dict[str, object], cell: Path
+) -> None:
+    output = flags["output"]
+    process = stage_process("rollout", cell, **flags)
+    for done in watch(process, output):
+        if len(done) >= 3:
+            process.terminate()
+            break
+    process.communicate()
+    assert process.returncode == 143
+    assert 3 <= len(chunks(output)) < SCENARIOS
+    assert list(output.with_name(f".{output.name}.chunks").glob("*/lock*")) == []

@@ -1,5 +1,6 @@
 from collections.abc import Callable
 from pathlib import Path
+from threading import Event, Thread, Timer
 
 import pyarrow as pa
 import pytest
@@ -93,3 +94,51 @@ def test_a_damaged_chunk_is_named_and_nothing_is_overwritten(work: Callable, out
     (scratch / "a-000000-000004.parquet").unlink()
     assert work().made == ["a0"]
     assert rows(output) == ROWS
+
+
+def shard(output: Path, i: int, n: int) -> list[str]:
+    worker = Worker()
+    made = in_chunks(output, PIECES, worker, schema=SCHEMA, identity=["settings"], unit="n", shard=(i, n))
+    assert made == len(range(i, len(PIECES), n))
+    return worker.made
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_shards_make_each_chunk_once_and_the_bytes_are_those_of_one_job(work: Callable, output: Path, n: int) -> None:
+    whole = output.with_name("whole.parquet")
+    in_chunks(whole, PIECES, Worker(), schema=SCHEMA, identity=["settings"], unit="n")
+    made = [name for i in reversed(range(n)) for name in shard(output, i, n)]
+    assert sorted(made) == ["a0", "a4", "b4"]
+    assert not output.exists()
+    assert work().made == []
+    assert output.read_bytes() == whole.read_bytes()
+    assert sorted(path.name for path in output.parent.iterdir()) == ["out.parquet", "whole.parquet"]
+
+
+def test_what_a_shard_left_out_is_made_in_the_end(work: Callable, output: Path) -> None:
+    shard(output, 1, 2)
+    assert work().made == ["a0", "b4"]
+    assert rows(output) == ROWS
+
+
+def test_what_a_ghost_has_landed_meanwhile_is_not_done_again(work: Callable, output: Path) -> None:
+    """A requeued job finds its first self still at work; it waits, and has nothing left to do."""
+    begun, landed = Event(), Event()
+
+    class Slow(Worker):
+        def __call__(self, name: str, piece: range) -> pa.Table:
+            begun.set()
+            landed.wait(2)
+            return super().__call__(name, piece)
+
+    ghost = Slow()
+    settings = {"schema": SCHEMA, "identity": ["settings"], "unit": "n"}
+    thread = Thread(target=in_chunks, args=(output, PIECES, ghost), kwargs=settings)
+    thread.start()
+    begun.wait(10)
+    Timer(0.3, landed.set).start()
+    assert work().made == []
+    thread.join()
+    assert ghost.made == ["a0", "a4", "b4"]
+    assert rows(output) == ROWS
+    assert [path.name for path in output.parent.iterdir()] == ["out.parquet"]

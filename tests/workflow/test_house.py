@@ -129,7 +129,7 @@ def laid(*files: str) -> dict:
     ("arguments", "files"),
     [
         ([], ["config.yaml", "config.laptop.yaml"]),
-        (["--profile", "slurm", "--executor", "dryrun"], ["config.yaml"]),
+        (["--config", "door=cluster"], ["config.yaml"]),
         (
             ["--configfile", "config.paper-laptop.yaml"],
             ["config.yaml", "config.laptop.yaml", "config.paper-laptop.yaml"],
@@ -146,9 +146,10 @@ def test_each_door_runs_its_own_grid(copied, jobs_of, arguments, files):
 
 
 def test_pins_are_exact_and_complete():
-    for name in ("laptop.in", "laptop.txt"):
+    for name in ("laptop.in", "laptop.txt", "cluster.in", "cluster.txt"):
         lines = [line for line in (ROOT / "envs" / name).read_text().splitlines() if not line.startswith("#")]
         assert lines
         assert [line for line in lines if not re.fullmatch(r"[A-Za-z0-9_.-]+==[0-9][0-9A-Za-z.]*", line)] == []
-    pinned = set((ROOT / "envs/laptop.txt").read_text().splitlines())
-    assert set((ROOT / "envs/laptop.in").read_text().splitlines()[1:]) <= pinned
+    for name in ("laptop", "cluster"):
+        pinned = set((ROOT / f"envs/{name}.txt").read_text().splitlines())
+        assert set((ROOT / f"envs/{name}.in").read_text().splitlines()[1:]) <= pinned

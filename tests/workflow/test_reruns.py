@@ -79,6 +79,11 @@ def test_a_new_method_adds_its_own_cells_only(tree, before_the_end):
     assert {output for output in new if "/rmft-one/" not in output} == set()
 
 
+def test_other_resources_of_a_model_rerun_nothing(tree):
+    tree.edit("config.yaml", "minutes: 60", "minutes: 90")
+    assert tree.would_run() == {}
+
+
 def test_more_iterations_and_seeds_rerun_nothing_old(tree, before_the_end):
     tree.lay_over(run={"iterations": 3, "seeds": [0, 1]})
     new = before_the_end(tree.would_run())

@@ -4,21 +4,26 @@ import hashlib
 import json
 import shlex
 import sys
-from functools import cache
-from itertools import product
+from functools import cache, partial
 from pathlib import Path
 
 import yaml
 
 from rmft.core.tasks import under_suite
 from rmft.figures import FIGURES
+from rmft.stages import grid
 from rmft.stages.fingerprint import fingerprint
+from rmft.stages.grid import own, policy_cell
 
 PYTHON = shlex.quote(config.get("python", sys.executable))
 RUN = config["run"]
 NUMBERS = RUN["numbers"]
 TASKS = RUN["tasks"] + NUMBERS["tasks"] * bool(NUMBERS["models"])
 CONTEXTS = "workflow/scenarios"
+RUNS = list(grid.runs(config))
+numeric = partial(grid.numeric, config)
+rollout_cell = partial(grid.rollout_cell, config)
+of_cells = partial(grid.of_cells, RUNS)
 THEORY = config["theory"]
 THEORY_TABLES = (
     "theorem theorem_training theorem_matrices theorem_regret theorem_limit theorem_policies theorem_distances".split()
@@ -27,6 +32,7 @@ TABLES = (
     "evaluation curves summary selection selected_regret calibration reading learning_curves cells".split()
     + THEORY_TABLES
 )
+SHARDS = config["rollout"]["shards"]
 
 
 def as_json(value):
@@ -41,12 +47,12 @@ def without(entry, *keys):
 
 def untrained_model(wildcards):
     """The entry of a numeric model, less what fine-tunes it and how it explores."""
-    return as_json(without(config["models"][wildcards.model], "sft", "exploration"))
+    return as_json(without(config["models"][wildcards.model], "sft", "exploration", "resources"))
 
 
 def base_model(wildcards):
     """The model's entry, less what fine-tunes it, with the tasks that its crowd plays."""
-    entry = without(config["models"][wildcards.model], "sft")
+    entry = without(config["models"][wildcards.model], "sft", "resources")
     training = entry["pretraining"]
     tasks = {name: {"share": share, **config["tasks"][name]} for name, share in training["crowd"]["tasks"].items()}
     return as_json({**entry, "pretraining": {**training, "crowd": {**training["crowd"], "tasks": tasks}}})
@@ -82,11 +88,6 @@ def numeric_model(wildcards):
     return as_json({"name": wildcards.architecture, **THEORY["policies"]["models"][wildcards.architecture]})
 
 
-def numeric(model):
-    """Whether a model has numbers in and out."""
-    return config["models"][model]["kind"] == "numeric"
-
-
 def rollout_of(model):
     """How many training scenarios a model plays, how often, and what else is said of its rollouts."""
     return NUMBERS if numeric(model) else config["rollout"]
@@ -95,7 +96,7 @@ def rollout_of(model):
 def training_rollout(wildcards):
     """How training scenarios are played."""
     if not numeric(wildcards.model):
-        return as_json(config["rollout"])
+        return as_json(without(config["rollout"], "shards"))
     noise = {"exploration": config["models"][wildcards.model]["exploration"]}
     return as_json({key: NUMBERS[key] for key in ("chunk_episodes", "shared_rewards")} | noise)
 
@@ -104,7 +105,7 @@ def heldout_rollout(wildcards):
     """How held-out scenarios are played: the same, but for how many and how often, and without exploration."""
     if numeric(wildcards.model):
         return as_json({"chunk_episodes": NUMBERS["chunk_episodes"]})
-    return as_json(without(config["rollout"], "scenarios", "trajectories_per_scenario"))
+    return as_json(without(config["rollout"], "scenarios", "trajectories_per_scenario", "shards"))
 
 
 def per_scenario(wildcards):
@@ -234,26 +235,30 @@ def whole_config(wildcards):
     return as_json(config)
 
 
-def own(model, task, method, seed, iteration):
-    """The folder of a cell."""
-    return f"results/cells/{model}/{task}/{method}/seed{seed}/iter{iteration}"
-
-
-def policy_cell(model, task, method, seed, iteration):
-    """The cell that holds policy_t; policy_0 is the base policy, shared by all methods."""
-    return own(model, task, method if int(iteration) else "base", seed, iteration)
-
-
-def rollout_cell(model, task, method, seed, iteration):
-    """The cell that holds what was rolled out at t: the base policy's is shared, but for methods that need more of it or
-    have a teacher."""
-    alone = config["methods"].get(method, {}).keys() & {"once", "teacher"}
-    return (own if alone else policy_cell)(model, task, method, seed, iteration)
+def cell(wildcards):
+    """The wildcards that name a cell."""
+    return without(wildcards, "shard", "shards")
 
 
 def policy(wildcards):
     """The policy of a cell."""
-    return f"{policy_cell(**wildcards)}/policy.json"
+    return f"{policy_cell(**cell(wildcards))}/policy.json"
+
+
+def shards(wildcards):
+    """What says that each shard of a rollout is finished; nothing where there is one alone."""
+    name = f"{own(**wildcards)}/rollout-{{}}-of-{SHARDS}.json"
+    return [name.format(shard) for shard in range(SHARDS if sharded(wildcards.model) else 0)]
+
+
+def sharded(model):
+    """Whether several jobs share its rollouts; those in numbers take seconds."""
+    return SHARDS > 1 and not numeric(model)
+
+
+def unsharded(wildcards):
+    """What the shards of a rollout become."""
+    return f"{own(**cell(wildcards))}/trajectories.parquet"
 
 
 def rollouts(wildcards):
@@ -290,38 +295,11 @@ def targets(wildcards):
     return config["methods"][wildcards.method].get("targets", "all")
 
 
-def models_on(task):
-    """The models in words that play a task."""
-    return RUN["instead"].get(task, {}).get("models", RUN["models"])
-
-
-def runs():
-    """Every model x task x method x seed of the selection, with its number of iterations."""
-    pairs = [(RUN, model, task) for task in RUN["tasks"] for model in models_on(task)]
-    pairs += [(NUMBERS, *pair) for pair in product(NUMBERS["models"], NUMBERS["tasks"])]
-    for selection, model, task in pairs:
-        grid = {**{key: selection[key] for key in ("methods", "seeds", "iterations")}, **RUN["instead"].get(task, {})}
-        for method, seed in product(grid["methods"], grid["seeds"]):
-            n = 1 if config["methods"][method].get("once") else grid["iterations"]
-            yield {"model": model, "task": task, "method": method, "seed": seed, "iterations": n}
-
-
 def first_rollouts(run):
     """The method whose cell holds what the base policy rolled out for a run."""
     return rollout_cell(**without(run, "iterations"), iteration=0).split("/")[4]
 
 
-def of_cells(kind, first, last, *names):
-    """Files of the cells of ``kind`` at iterations first .. N + last of every run, each once."""
-    folders = (
-        kind(**without(run, "iterations"), iteration=t)
-        for run in RUNS
-        for t in range(first, run["iterations"] + last + 1)
-    )
-    return [f"{folder}/{name}" for folder in dict.fromkeys(folders) for name in names]
-
-
-RUNS = list(runs())
 NUMERIC_MODELS = "|".join(model for model in config["models"] if numeric(model)) or "none"
 EVALUATIONS = of_cells(policy_cell, 0, 0, "evaluation.parquet")
 REGRETS = of_cells(rollout_cell, 0, -1, "regret.parquet")

@@ -11,7 +11,15 @@ rule rollout_heldout:
         "results/logs/rollout_heldout/{model}/{task}/{method}/seed{seed}/iter{iteration}.log",
     benchmark:
         "results/benchmarks/rollout_heldout/{model}/{task}/{method}/seed{seed}/iter{iteration}.tsv"
+    group:
+        evaluation_job
     threads: 1
+    resources:
+        slurm_partition=partition,
+        gpu=gpus,
+        gpu_model=gpu_model,
+        mem_mb=memory,
+        runtime=minutes,
     params:
         task=task_entry,
         suites=suites,
@@ -47,6 +55,10 @@ rule evaluate:
         "results/logs/evaluate/{model}/{task}/{method}/seed{seed}/iter{iteration}.log",
     benchmark:
         "results/benchmarks/evaluate/{model}/{task}/{method}/seed{seed}/iter{iteration}.tsv"
+    group:
+        evaluation_job
+    resources:
+        slurm_partition=partition,
     params:
         task=task_entry,
         suites=suites,

@@ -13,6 +13,12 @@ rule pretrain:
         "results/benchmarks/pretrain/{model}.tsv"
     priority: 1  # it takes all cores of a laptop: first, lest jobs of one core keep it waiting
     threads: pretraining_workers
+    resources:
+        slurm_partition=partition,
+        gpu=gpus,
+        gpu_model=gpu_model,
+        mem_mb=memory,
+        runtime=minutes,
     params:
         model=base_model,
         contexts=CONTEXTS,
@@ -39,6 +45,10 @@ rule base_policy:
         "results/benchmarks/base_policy/{model}/{task}/base/seed{seed}/iter0.tsv"
     wildcard_constraints:
         model=f"(?!({NUMERIC_MODELS})/)[a-z0-9-]+",
+    group:
+        iteration_job
+    resources:
+        slurm_partition=partition,
     params:
         model=base_model,
         code=fingerprint("base_policy"),
@@ -61,6 +71,10 @@ rule untrained_policy:
         "results/benchmarks/untrained_policy/{model}/{task}/base/seed{seed}/iter0.tsv"
     wildcard_constraints:
         model=NUMERIC_MODELS,
+    group:
+        iteration_job
+    resources:
+        slurm_partition=partition,
     params:
         model=untrained_model,
         task=task_entry,
@@ -75,17 +89,75 @@ rule untrained_policy:
         "> {log} 2>&1"
 
 
+rule rollout_shard:
+    """Every n-th chunk of a rollout; `rollout` puts them together, to the bytes of a rollout without shards."""
+    input:
+        policy=policy,
+    output:
+        finished=temp(
+            "results/cells/{model}/{task}/{method}/seed{seed}/iter{iteration}/rollout-{shard}-of-{shards}.json"
+        ),
+    log:
+        "results/logs/rollout_shard/{model}/{task}/{method}/seed{seed}/iter{iteration}-{shard}-of-{shards}.log",
+    benchmark:
+        "results/benchmarks/rollout_shard/{model}/{task}/{method}/seed{seed}/iter{iteration}-{shard}-of-{shards}.tsv"
+    threads: 1
+    resources:
+        slurm_partition=partition,
+        gpu=gpus,
+        gpu_model=gpu_model,
+        mem_mb=memory,
+        runtime=minutes,
+    params:
+        task=task_entry,
+        contexts=CONTEXTS,
+        wording=task_wording,
+        sampling=training_rollout,
+        scenarios=training_scenarios,
+        per_scenario=per_scenario,
+        teacher=teacher,
+        output=unsharded,
+        code=rollout_code,
+    shell:
+        "{PYTHON} -m rmft.stages.rollout "
+        "--policy {input.policy} "
+        "--task {params.task:q} "
+        "--contexts {params.contexts} "
+        "--sampling {params.sampling:q} "
+        "--model-name {wildcards.model} "
+        "--method {wildcards.method} "
+        "--seed {wildcards.seed} "
+        "--split train "
+        "--scenarios {params.scenarios} "
+        "--trajectories-per-scenario {params.per_scenario} "
+        "--threads 1 "
+        "{params.teacher} "
+        "--shard {wildcards.shard}/{wildcards.shards} "
+        "--finished {output.finished} "
+        "--output {params.output} "
+        "> {log} 2>&1"
+
+
 rule rollout:
     """Policy_t, or the method's teacher in its stead, plays M training scenarios, L times each."""
     input:
         policy=policy,
+        shards=shards,
     output:
         trajectories="results/cells/{model}/{task}/{method}/seed{seed}/iter{iteration}/trajectories.parquet",
     log:
         "results/logs/rollout/{model}/{task}/{method}/seed{seed}/iter{iteration}.log",
     benchmark:
         "results/benchmarks/rollout/{model}/{task}/{method}/seed{seed}/iter{iteration}.tsv"
+    group:
+        rollout_job
     threads: 1
+    resources:
+        slurm_partition=partition,
+        gpu=gpus,
+        gpu_model=gpu_model,
+        mem_mb=memory,
+        runtime=minutes,
     params:
         task=task_entry,
         contexts=CONTEXTS,
@@ -123,6 +195,10 @@ rule score:
         "results/logs/score/{model}/{task}/{method}/seed{seed}/iter{iteration}.log",
     benchmark:
         "results/benchmarks/score/{model}/{task}/{method}/seed{seed}/iter{iteration}.tsv"
+    group:
+        rollout_job
+    resources:
+        slurm_partition=partition,
     params:
         task=task_entry,
         code=fingerprint("score"),
@@ -145,6 +221,10 @@ rule select:
         "results/logs/select/{model}/{task}/{method}/seed{seed}/iter{iteration}.log",
     benchmark:
         "results/benchmarks/select/{model}/{task}/{method}/seed{seed}/iter{iteration}.tsv"
+    group:
+        next_iteration_job
+    resources:
+        slurm_partition=partition,
     params:
         method=method_entry,
         code=fingerprint("select"),
@@ -172,7 +252,15 @@ rule sft:
     wildcard_constraints:
         method="(?!base/)[a-z0-9-]+",
         iteration="[1-9][0-9]*",
+    group:
+        iteration_job
     threads: 1
+    resources:
+        slurm_partition=partition,
+        gpu=gpus,
+        gpu_model=gpu_model,
+        mem_mb=memory,
+        runtime=minutes,
     params:
         model=fine_tuning,
         targets=targets,

@@ -10,6 +10,7 @@ import difflib
 import math
 import sys
 from collections.abc import Iterable, Iterator
+from functools import reduce
 from pathlib import Path
 
 import yaml
@@ -45,6 +46,11 @@ def lay_over(below: dict, above: dict) -> dict:
         both = isinstance(value, dict) and isinstance(below.get(key), dict)
         merged[key] = lay_over(below[key], value) if both else value
     return merged
+
+
+def read_configs(paths: Iterable[Path]) -> dict:
+    """The config that files make, later ones laid over earlier ones."""
+    return reduce(lay_over, (yaml.safe_load(path.read_text(encoding="utf-8")) or {} for path in paths), {})
 
 
 def unknown_key(error: object) -> tuple[str, str]:
@@ -117,6 +123,14 @@ def of_run(config: dict) -> Iterator[str]:
     for name in run["numbers"]["tasks"]:
         if name in {*run["tasks"], *run["calibration_tasks"]}:
             yield f"run.numbers.tasks: {name} is in run.tasks or run.calibration_tasks too; give it a name of its own"
+
+
+def of_rollout(config: dict) -> Iterator[str]:
+    """More shards than chunks."""
+    rollout = config["rollout"]
+    size = max(1, rollout["chunk_episodes"] // rollout["trajectories_per_scenario"])
+    if rollout["shards"] > (chunks := -(-rollout["scenarios"] // size)):
+        yield f"rollout.shards: {rollout['shards']} is more than the chunks of a rollout ({chunks}); lower it"
 
 
 def of_grid(config: dict) -> Iterator[str]:
@@ -264,7 +278,18 @@ def of_theory(config: dict) -> Iterator[str]:
 def complaint(config: dict) -> str | None:
     """The first thing wrong with the config, as one line, or None."""
     first = next(of_schema(config, read_schema()), None)
-    checks = (of_run, of_grid, of_methods, of_baselines, of_tasks, of_numbers, of_runs, of_models, of_theory)
+    checks = (
+        of_run,
+        of_rollout,
+        of_grid,
+        of_methods,
+        of_baselines,
+        of_tasks,
+        of_numbers,
+        of_runs,
+        of_models,
+        of_theory,
+    )
     return first or next((line for check in checks for line in check(config)), None)
 
 
@@ -272,10 +297,7 @@ def main(argv: list[str] | None = None) -> int:
     """Check config files, later ones laid over earlier ones. Exit status 1 and one line where they cannot run."""
     parser = argparse.ArgumentParser(prog="check_config", description=main.__doc__)
     parser.add_argument("files", nargs="+", type=Path, help="config files, later ones laid over earlier ones")
-    config: dict = {}
-    for path in parser.parse_args(argv).files:
-        config = lay_over(config, yaml.safe_load(path.read_text(encoding="utf-8")) or {})
-    wrong = complaint(config)
+    wrong = complaint(read_configs(parser.parse_args(argv).files))
     print(f"config: {wrong}" if wrong else "config: ok", file=sys.stderr if wrong else sys.stdout)
     return 1 if wrong else 0
 

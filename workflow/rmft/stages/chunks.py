@@ -10,6 +10,7 @@ import pyarrow as pa
 from tqdm import tqdm
 
 from rmft.stages import files
+from rmft.stages.lock import held
 
 
 def in_chunks(
@@ -20,20 +21,38 @@ def in_chunks(
     schema: pa.Schema,
     identity: list,
     unit: str,
-) -> None:
+    shard: tuple[int, int] | None = None,
+) -> int:
     """Make every piece, a range under a name, and write them all, in order, as one table at ``output``.
 
     Finished chunks are kept in a scratch folder beside ``output``, named by ``identity``: everything that a chunk depends
-    on. Work that was begun with other settings is never taken up; its scratch is removed in the end.
+    on. Work that was begun with other settings is never taken up; its scratch is removed in the end. A lock keeps a second
+    job on the same work waiting; what the first has landed meanwhile is not done again.
+
+    With a ``shard`` (i, n), i from 0, every n-th chunk is made and ``output`` is left alone: whoever writes it later finds
+    the chunks. Returns how many chunks are there.
     """
     digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
     scratch = output.with_name(f".{output.name}.chunks") / digest
-    scratch.mkdir(parents=True, exist_ok=True)
+    first, step = shard or (0, 1)
     parts = [scratch / f"{name}-{piece.start:06d}-{piece.stop:06d}.parquet" for name, piece in pieces]
-    with tqdm(total=sum(len(piece) for _, piece in pieces), unit=unit, mininterval=1, desc=output.stem) as bar:
-        for (name, piece), part in zip(pieces, parts, strict=True):
+    own = list(zip(pieces, parts, strict=True))[first::step]
+    lock = scratch / (f"lock-{first}-of-{step}" if shard else "lock")
+    with held(lock) as (waited, check), _bar(own, unit, output) as bar:
+        landed = waited and not shard and output.exists()
+        for (name, piece), part in [] if landed else own:
             if not part.exists():
-                files.write_table(part, make(name, piece))
+                table = make(name, piece)
+                check()
+                files.write_table(part, table)
             bar.update(len(piece))
-    files.write_table(output, pa.concat_tables([files.read_table(part, schema) for part in parts]))
-    shutil.rmtree(scratch.parent)
+        if not shard and not landed:
+            check()
+            files.write_table(output, pa.concat_tables([files.read_table(part, schema) for part in parts]))
+        if not shard:
+            shutil.rmtree(scratch.parent)
+    return len(own)
+
+
+def _bar(pieces: list, unit: str, output: Path) -> tqdm:
+    return tqdm(total=sum(len(piece) for (_, piece), _ in pieces), unit=unit, mininterval=1, desc=output.stem)

@@ -2,7 +2,8 @@
 
 import json
 from argparse import ArgumentParser, Namespace
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 
@@ -20,6 +21,14 @@ from rmft.stages.wording import read_context
 PLAYERS = {"transformers": "rmft.stages.rollout_words", "numeric": "rmft.stages.rollout_numbers"}
 
 
+def _shard(text: str, chunks: int) -> tuple[int, int]:
+    """(i, n) of ``--shard i/n``. Raises ValueError for one that has no chunk."""
+    i, _, n = text.partition("/")
+    if not (i.isdecimal() and n.isdecimal() and int(i) < int(n) <= chunks):
+        raise ValueError(f"--shard: must be i/n with i < n <= {chunks}, the number of chunks, not {text!r}")
+    return int(i), int(n)
+
+
 def work(args: Namespace) -> None:
     """Play all episodes, chunk by chunk."""
     torch.set_num_threads(args.threads)
@@ -28,11 +37,17 @@ def work(args: Namespace) -> None:
         raise ValueError("--trajectories-per-scenario: a held-out scenario is played once; leave the flag out")
     if args.suites and not heldout:
         raise ValueError("--suites: are for held-out scenarios; leave the flag out")
+    if bool(args.shard) != bool(args.finished):
+        raise ValueError("--shard: goes with --finished; give both or neither")
     policy, entries = read_policy(args.policy), program.suites(args.task, args.suites)
     sampling = program.entry(args.sampling, "--sampling", "chunk_episodes")
     tasks = {suite: program.task(entry) for suite, entry in entries.items()}
     contexts = {suite: read_context(args.contexts, task) for suite, task in tasks.items()}
-    rows = import_module(PLAYERS[policy.kind]).player(policy, args)
+
+    @cache  # not before there is a chunk to make
+    def rows() -> Callable:
+        return import_module(PLAYERS[policy.kind]).player(policy, args)
+
     schema = files.HELDOUT if heldout else files.TRAJECTORIES
     player = f"{args.model_name}/{args.method}/{args.seed}/{policy.iteration}"
     training = {"split": "train", "seed": args.seed, "iteration": policy.iteration}
@@ -47,15 +62,18 @@ def work(args: Namespace) -> None:
             episodes = draw_episodes(task, **training, policy=player, **where, shared_rewards=shared)
         text = json.dumps(json.loads(entries[suite]), sort_keys=True)
         common = {"task": text, "arms": task.arms, "horizon": task.horizon, "suite": suite}
-        return rows(task, contexts[suite], episodes, common).select(schema.names)
+        return rows()(task, contexts[suite], episodes, common).select(schema.names)
 
     size = max(1, sampling["chunk_episodes"] // args.trajectories_per_scenario)
     starts = range(0, args.scenarios, size)
     pieces = [(suite, range(i, min(i + size, args.scenarios))) for suite in tasks for i in starts]
-    settings = {key: value for key, value in vars(args).items() if not isinstance(value, Path)}
+    settings = {key: value for key, value in vars(args).items() if key != "shard" and not isinstance(value, Path)}
     wording = [repr(context) for context in contexts.values()]
     identity = [settings, wording, policy.digest, policy.to_json(), fingerprint("rollout", PLAYERS[policy.kind])]
-    in_chunks(args.output, pieces, make, schema=schema, identity=identity, unit="scenario")
+    shard = _shard(args.shard, len(pieces)) if args.shard else None
+    chunks = in_chunks(args.output, pieces, make, schema=schema, identity=identity, unit="scenario", shard=shard)
+    if shard:
+        files.write_text(args.finished, json.dumps({"shard": args.shard, "chunks": chunks}) + "\n")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -85,6 +103,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--threads", type=int, default=1, help="torch's threads; part of what makes a run repeatable")
     parser.add_argument("--output", required=True, type=Path, help="trajectories.parquet or heldout.parquet")
+    parser.add_argument(
+        "--shard", help="i/n: make every n-th chunk from the i-th on, 0 <= i < n, and leave --output alone"
+    )
+    parser.add_argument("--finished", type=Path, help="file that says that the shard is finished")
     return program.run(parser, work, argv)
 
 
