@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from rmft.core.seeding import generator
-from rmft.core.statistics import intervals
+from rmft.core.statistics import intervals, wilson
 
 COLUMNS = arrays(np.float64, st.tuples(st.integers(1, 30), st.just(2)), elements=st.floats(-1e3, 1e3))
 
@@ -69,3 +69,9 @@ def test_seeds_count_as_seeds_not_as_their_episodes() -> None:
 def test_nothing_to_average_is_refused(groups: list[np.ndarray]) -> None:
     with pytest.raises(ValueError, match="groups"):
         intervals(groups, rng=generator("b"))
+
+
+def test_wilsons_interval() -> None:
+    low, high = wilson(np.array([0.5, 0.0]), np.array([100, 50]))
+    assert (low[0], high[0]) == pytest.approx((0.4038, 0.5962), abs=1e-4)  # Wilson (1927)
+    assert low[1] == pytest.approx(0, abs=1e-12) and high[1] == pytest.approx(0.0713, abs=1e-4)

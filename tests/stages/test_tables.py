@@ -9,8 +9,11 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from rmft.stages import tables
+from rmft.stages import experiment, tables
 from rmft.stages.draw import read_table
+from rmft.stages.results import Reader
+from rmft.stages.tables_calibration import known_value
+from rmft.stages.tables_training import reading
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "figures"))
 import synthetic
@@ -161,8 +164,8 @@ def test_an_oracle_is_told_from_a_baseline(results: Path, tmp_path: Path) -> Non
 def test_tasks_that_differ_only_in_how_they_are_told_are_alike() -> None:
     soft, told = synthetic.SOFT, {"interaction": "summary", "output": "distribution", "context": "clothes-shopping"}
     entries = {"a": soft, "b": soft | told, "c": soft | {"arms": 5}, "d": soft | {"arms": 5, "reasoning": "none"}}
-    assert tables.alike(entries) == {"a": "a", "b": "a", "c": "c", "d": "c"}
-    assert [tables.talk(entry) for entry in entries.values()] == [
+    assert experiment.alike(entries) == {"a": "a", "b": "a", "c": "c", "d": "c"}
+    assert [experiment.talk(entry) for entry in entries.values()] == [
         "dialogue, action, buttons",
         "summary, distribution, clothes-shopping",
         "dialogue, action, buttons",
@@ -229,24 +232,22 @@ def test_calibration_stands_beside_the_published(results: Path, tmp_path: Path) 
 
 def test_published_values_belong_to_one_instance() -> None:
     greedy = {"policy": "greedy"}
-    assert tables.known_value(synthetic.HARD, greedy, "suff_fail") == 0.48
-    assert np.isnan(tables.known_value({**synthetic.HARD, "horizon": 50}, greedy, "suff_fail"))
-    assert np.isnan(tables.known_value(synthetic.SOFT, greedy, "suff_fail"))
+    assert known_value(synthetic.HARD, greedy, "suff_fail") == 0.48
+    assert np.isnan(known_value({**synthetic.HARD, "horizon": 50}, greedy, "suff_fail"))
+    assert np.isnan(known_value(synthetic.SOFT, greedy, "suff_fail"))
     half = {"policy": "ucb", "constant": 0.5, "growth": "none"}
-    assert np.isnan(tables.known_value(synthetic.HARD, half, "regret"))
+    assert np.isnan(known_value(synthetic.HARD, half, "regret"))
 
 
 def test_reading_and_losses(results: Path, tmp_path: Path) -> None:
     assert run(results, tmp_path / "out") == 0
-    reading = read_table(tmp_path / "out", "reading")
-    assert set(reading["model"]) == {"tiny"} and len(reading) == 20
-    assert reading.groupby("task").size().to_dict() == {"mab-gaussian": 10, "fol-gaussian": 10}
+    read = read_table(tmp_path / "out", "reading")
+    assert set(read["model"]) == {"tiny"} and len(read) == 20
+    assert read.groupby("task").size().to_dict() == {"mab-gaussian": 10, "fol-gaussian": 10}
     losses = read_table(tmp_path / "out", "learning_curves")
     assert len(losses[losses["stage"] == "pretrain"]) == 59
     trained = sum(run["iterations"] for run in synthetic.runs(N))
     assert len(losses[losses["stage"] == "sft"]) == trained * 4 * 2
-    low, high = tables._wilson(pd.Series([0.5]), pd.Series([100]))
-    assert (low[0], high[0]) == pytest.approx((0.4038, 0.5962), abs=1e-4)  # Wilson (1927)
 
 
 def test_the_same_results_give_the_same_bytes(results: Path, tmp_path: Path) -> None:
@@ -303,7 +304,7 @@ def test_no_torch_is_imported() -> None:
 
 def test_the_reading_of_two_models_stands_in_one_table(results: Path) -> None:
     shutil.copytree(results / "models" / "tiny", results / "models" / "other")
-    chosen = tables.Selection(**synthetic.selection(N) | {"models": ["tiny", "other"]})
-    table = tables.reading(tables.Reader(results, chosen))
+    chosen = experiment.Selection(**synthetic.selection(N) | {"models": ["tiny", "other"]})
+    table = reading(Reader(results, chosen))
     assert table["model"].unique().tolist() == ["tiny", "other"]
     assert (table["best_empirical_low"] < table["best_empirical"]).all()

@@ -1,4 +1,4 @@
-"""Means with bootstrap intervals. Every draw comes from the generator that is passed in."""
+"""Means with bootstrap intervals, and shares with theirs. Every draw comes from the generator that is passed in."""
 
 import numpy as np
 
@@ -23,3 +23,11 @@ def intervals(groups: list[np.ndarray], *, rng: np.random.Generator, resamples: 
     low, high = np.quantile(totals / len(groups), [0.025, 0.975], axis=0)
     mean = np.mean([values.mean(axis=0) for values in groups], axis=0)
     return np.stack([mean, np.minimum(low, mean), np.maximum(high, mean)], axis=1)
+
+
+def wilson(share: float | np.ndarray, n: int | np.ndarray) -> tuple[float | np.ndarray, float | np.ndarray]:
+    """Wilson's 95% interval of a share of n (Wilson, 1927)."""
+    z2 = 1.96**2
+    centre = (share + z2 / (2 * n)) / (1 + z2 / n)
+    half = 1.96 * np.sqrt(share * (1 - share) / n + z2 / (4 * n * n)) / (1 + z2 / n)
+    return centre - half, centre + half
