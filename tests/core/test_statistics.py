@@ -3,9 +3,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from scipy import stats
 
 from rmft.core.seeding import generator
-from rmft.core.statistics import intervals, wilson
+from rmft.core.statistics import intervals, sign_flips, wilson
 
 COLUMNS = arrays(np.float64, st.tuples(st.integers(1, 30), st.just(2)), elements=st.floats(-1e3, 1e3))
 
@@ -75,3 +76,40 @@ def test_wilsons_interval() -> None:
     low, high = wilson(np.array([0.5, 0.0]), np.array([100, 50]))
     assert (low[0], high[0]) == pytest.approx((0.4038, 0.5962), abs=1e-4)  # Wilson (1927)
     assert low[1] == pytest.approx(0, abs=1e-12) and high[1] == pytest.approx(0.0713, abs=1e-4)
+
+
+def scipys(values: np.ndarray) -> float:
+    """The exact sign-flip test of the mean."""
+    found = stats.permutation_test((values,), np.mean, permutation_type="samples", n_resamples=np.inf)
+    return found.pvalue
+
+
+@given(arrays(np.int64, (6, 2), elements=st.integers(-9, 9)))
+def test_sign_flips_of_few_rows_are_counted_as_scipy_counts_them(values: np.ndarray) -> None:
+    found = sign_flips(values.astype(float), rng=generator("p"))
+    assert found == pytest.approx([scipys(column) for column in values.T])
+
+
+def test_sign_flips_of_many_rows_come_near_the_exact_count() -> None:
+    values = generator("v").normal([0.0, 0.6, 2.0], 1, (12, 3))
+    exact = sign_flips(values, rng=generator("p"))
+    assert sign_flips(values, rng=generator("p"), exact_up_to=0) == pytest.approx(exact, abs=0.015)
+    assert exact[2] == 2 / 2**12
+
+
+def test_p_is_never_0_and_1_without_any_difference() -> None:
+    values = np.column_stack([np.full(200, 0.1), np.zeros(200)])
+    assert sign_flips(values, rng=generator("p"), resamples=1_999).tolist() == [1 / 2_000, 1]
+    assert sign_flips(np.ones((1, 1)), rng=generator("p")).tolist() == [1]
+
+
+def test_sign_flips_reject_a_true_null_as_often_as_they_say() -> None:
+    nothing = generator("v").normal(0, 1, (40, 2_000)) * generator("s").exponential(size=(40, 1))  # 2,000 experiments
+    found = sign_flips(nothing, rng=generator("p"), resamples=999)
+    assert 0.03 <= (found <= 0.05).mean() <= 0.07
+
+
+@pytest.mark.parametrize("values", [np.ones((0, 2)), np.ones(3), np.array([[np.nan]])])
+def test_nothing_to_flip_is_refused(values: np.ndarray) -> None:
+    with pytest.raises(ValueError, match="differences"):
+        sign_flips(values, rng=generator("p"))

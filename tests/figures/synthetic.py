@@ -114,7 +114,7 @@ def play(
         actions[:, t], rewards[:, t] = arm, reward
     curve = (means.max(1)[:, None] - np.take_along_axis(means, actions, 1)).cumsum(1)
     best = means.argmax(1)
-    tried = metrics.coverage(actions, arms)
+    tried, played = metrics.coverage(actions, arms), np.eye(arms)[actions]
     return pd.DataFrame(
         {
             "suite": suite,
@@ -125,13 +125,17 @@ def play(
             "reward": rewards.mean(1),
             "curve": list(curve),
             "suff_fail": metrics.suff_fail(actions, best, steps // 2),
+            "suff_fail_curve": list(metrics.suff_fail_curve(actions, np.tile(best[:, None], steps))),
             "min_frac": metrics.min_frac(actions, arms, steps),
             "greedy_frac": metrics.greedy_frac(actions, rewards, arms),
             "coverage": tried,
+            "entropy": metrics.action_entropy(played),
+            "policy_entropy": metrics.policy_entropy(played) if task["environment"] == "fol" else np.nan,
             "lucky": (tried < 1) & (counts.argmax(1) == best),
             "variation": 0.1 * steps if "drift" in task else 0.0,
             "parse_failures": rng.binomial(steps, 0.004, episodes),
             "renormalised": 0,
+            "tokens_prompt": 40 * steps,
             "tokens_sampled": rng.integers(180, 320, episodes),
         }
     )
@@ -169,8 +173,7 @@ def _rollout(
     rows = play(rng, scenarios * per, explore, lock, TASKS[task]["in-distribution"])
     ids = [f"train-{i // per}-{i % per}" for i in range(len(rows))]
     rows = rows.assign(trajectory_id=ids, scenario_id=[f"train-{i // per}" for i in range(len(rows))], eligible=True)
-    columns = ["trajectory_id", "scenario_id", "regret", "information_regret", "reward", "curve", "lucky", "eligible"]
-    return rows[columns]
+    return rows.assign(diversity=0.6 * rows["entropy"])[files.REGRET.names]
 
 
 def write_results(root: Path, episodes: int = 96, scenarios: int = 12, per: int = 8, iterations: int = 3) -> Path:
@@ -284,3 +287,10 @@ def write_theory(folder: Path) -> None:
     }
     for name, rows in tables.items():
         pd.DataFrame(rows).to_csv(folder / f"{name}.csv", index=False)
+
+
+def write_signatures(folder: Path) -> None:
+    """One sign of failure, flagged."""
+    cell = {"model": "tiny", "task": "mab-gaussian", "method": "random-k", "seed": 0, "iteration": 2}
+    row = {**cell, "signature": "flat", "value": 0.3, "bound": 0.0, "flagged": True, "said": "regret did not fall"}
+    pd.DataFrame([row]).to_csv(folder / "signatures.csv", index=False)

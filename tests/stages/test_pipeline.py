@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from scipy.stats import entropy
 from transformers import AutoModelForCausalLM
 
 from rmft.core.information import information_regret
@@ -45,6 +46,7 @@ REGRET = {
     "reward": "double",
     "curve": "list<element: double>",
     "lucky": "bool",
+    "diversity": "double",
     "eligible": "bool",
 }
 EVALUATION = {
@@ -56,13 +58,17 @@ EVALUATION = {
     "reward": "double",
     "curve": "list<element: double>",
     "suff_fail": "bool",
+    "suff_fail_curve": "list<element: bool>",
     "min_frac": "double",
     "greedy_frac": "double",
     "coverage": "double",
+    "entropy": "double",
+    "policy_entropy": "double",
     "lucky": "bool",
     "variation": "double",
     "parse_failures": "int32",
     "renormalised": "int32",
+    "tokens_prompt": "int32",
     "tokens_sampled": "int32",
 }
 CONTRACT = {
@@ -203,6 +209,20 @@ def test_evaluation_measures_the_heldout_episodes(cell: Path) -> None:
     counts = (actions[:, :, None] == np.arange(3)).sum(axis=1)
     assert measured["coverage"].to_pylist() == pytest.approx((counts > 0).mean(axis=1))
     assert measured["min_frac"].to_pylist() == pytest.approx(3 * counts.min(axis=1) / 6)
+    never = measured["suff_fail_curve"].to_pylist()
+    assert never == [[b not in row[t:] for t in range(6)] for row, b in zip(actions, best, strict=True)]
+    assert measured["entropy"].to_pylist() == pytest.approx(entropy(counts, base=3, axis=1))
+    assert np.isnan(measured["policy_entropy"].to_pylist()).all()  # actions alone are known
+    for tokens in ("tokens_prompt", "tokens_sampled"):
+        assert measured[tokens].to_pylist() == heldout[tokens].to_pylist()
+
+
+def test_diversity_is_that_of_the_rollouts_of_a_scenario(cell: Path) -> None:
+    scored = table(cell / "0/regret.parquet").to_pylist()
+    (actions,) = columns(cell / "0/trajectories.parquet", "actions")
+    here = [i for i, row in enumerate(scored) if row["scenario_id"] == scored[0]["scenario_id"]]
+    others = [(actions[0] != actions[i]).mean() for i in here[1:]]
+    assert scored[0]["diversity"] == pytest.approx(np.mean(others))
 
 
 def test_heldout_scenarios_are_no_training_scenarios(cell: Path) -> None:

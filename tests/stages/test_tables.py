@@ -13,6 +13,7 @@ from rmft.stages import experiment, tables
 from rmft.stages.draw import read_table
 from rmft.stages.results import Reader
 from rmft.stages.tables_calibration import known_value
+from rmft.stages.tables_pooled import summary
 from rmft.stages.tables_training import reading
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "figures"))
@@ -89,6 +90,38 @@ def test_curves_of_known_growth(flat: Path, tmp_path: Path) -> None:
             np.testing.assert_allclose(line[column], np.arange(1, steps + 1))
 
 
+def test_suff_fail_by_step_meets_the_summary_at_half_the_horizon(results: Path, tmp_path: Path) -> None:
+    assert run(results, tmp_path / "out") == 0
+    keys = ["model", "task", "method", "seed", "iteration", "suite"]
+    curve, whole = (read_table(tmp_path / "out", name) for name in ("suff_fail", "summary"))
+    both = curve.merge(whole, on=keys, suffixes=("", "_there"))
+    half = both[both["step"] == both["horizon"] // 2]
+    assert len(half) == len(whole) and half["suff_fail"].tolist() == half["suff_fail_there"].tolist()
+    assert (curve["low"] <= curve["suff_fail"]).all() and (curve["suff_fail"] <= curve["high"]).all()
+    steps = curve.groupby(keys, dropna=False)["step"].agg(["min", "max"])
+    assert set(steps["min"]) == {0} and set(steps["max"]) == {19, 39}
+
+
+def test_the_median_reward_is_there_only_where_it_is_defined(flat: Path) -> None:
+    tasks = synthetic.TASKS["mab-gaussian"]
+    assert [experiment.gap(tasks[suite]) for suite in ("in-distribution", "sine")] == [None, None]
+    assert experiment.gap(synthetic.HARD) == 0.2
+    for other in (
+        {"environment": "fol"},
+        {"drift": synthetic.SINE},
+        {"means": {"kind": "gap", "gap": 0.2, "centre": 1}},
+    ):
+        assert experiment.gap(synthetic.HARD | other) is None
+    chosen = synthetic.selection(N) | {
+        "tasks": synthetic.TASKS | {"mab-gaussian": dict.fromkeys(tasks, synthetic.HARD)}
+    }
+    reader = Reader(flat, experiment.Selection(**chosen))
+    episodes = reader.episodes().assign(reward=0.55)
+    table = summary(episodes, reader.selection.tasks)
+    assert (table["median_reward"].notna() == (table["task"] == "mab-gaussian")).all()
+    assert table["median_reward"].dropna().to_numpy() == pytest.approx(0.75)
+
+
 def test_iteration_0_of_every_method_is_the_base_policy(results: Path, tmp_path: Path) -> None:
     assert run(results, tmp_path / "out") == 0
     for name in ("evaluation", "summary", "curves"):
@@ -122,6 +155,8 @@ def test_selected_and_lucky(results: Path, tmp_path: Path) -> None:
     assert row["regret_selected"] == pytest.approx(every.loc[sorted(kept), "regret"].mean())
     assert row["lucky_selected_low"] <= row["lucky_selected"] <= row["lucky_selected_high"]
     assert row["label"] == "rmft (k=2, oracle regret)"
+    assert row["diversity"] == pytest.approx(every.groupby("scenario_id")["diversity"].mean().mean())
+    assert row["diversity_low"] <= row["diversity"] <= row["diversity_high"]
 
 
 def test_a_method_with_rollouts_of_its_own_is_read_from_its_own_cell(results: Path, tmp_path: Path) -> None:
@@ -253,7 +288,7 @@ def test_reading_and_losses(results: Path, tmp_path: Path) -> None:
 def test_the_same_results_give_the_same_bytes(results: Path, tmp_path: Path) -> None:
     assert run(results, tmp_path / "a") == 0 and run(results, tmp_path / "b") == 0
     names = sorted(path.name for path in (tmp_path / "a").iterdir())
-    assert len(names) == 10 and all(
+    assert len(names) == 12 and all(
         (tmp_path / "a" / n).read_bytes() == (tmp_path / "b" / n).read_bytes() for n in names
     )
 

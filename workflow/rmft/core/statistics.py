@@ -1,4 +1,4 @@
-"""Means with bootstrap intervals, and shares with theirs. Every draw comes from the generator that is passed in."""
+"""Means with bootstrap intervals, paired tests, shares with intervals. Every draw comes from the generator passed in."""
 
 import numpy as np
 
@@ -23,6 +23,31 @@ def intervals(groups: list[np.ndarray], *, rng: np.random.Generator, resamples: 
     low, high = np.quantile(totals / len(groups), [0.025, 0.975], axis=0)
     mean = np.mean([values.mean(axis=0) for values in groups], axis=0)
     return np.stack([mean, np.minimum(low, mean), np.maximum(high, mean)], axis=1)
+
+
+def sign_flips(
+    differences: np.ndarray, *, rng: np.random.Generator, resamples: int = 9_999, exact_up_to: int = 12
+) -> np.ndarray:
+    """Two-sided p-value of each column of paired differences (E x C), length C: how often their mean is as far from 0
+    when a fair coin settles the sign of every row.
+
+    Up to ``exact_up_to`` rows all 2^E signs are counted, else ``resamples`` draws and the signs as they are (Phipson and
+    Smyth, 2010): p is never 0. The columns share their coins. Raises ValueError without a row or for a number that is
+    not finite.
+    """
+    if differences.ndim != 2 or not len(differences) or not np.isfinite(differences).all():
+        raise ValueError(f"differences: need one row or more of finite numbers, not {differences.shape}")
+    rows, least = len(differences), np.abs(differences.sum(axis=0)) - 1e-9 * np.abs(differences).sum(axis=0)
+    if rows <= exact_up_to:
+        signs = 1.0 - 2 * (np.arange(2**rows)[:, None] >> np.arange(rows) & 1)
+        return (np.abs(signs @ differences) >= least).mean(axis=0)
+    count, left = np.ones(differences.shape[1]), resamples
+    while left:
+        draws = min(left, 1_000)
+        signs = 1.0 - 2 * rng.integers(2, size=(draws, rows), dtype=np.int8)
+        count += (np.abs(signs @ differences) >= least).sum(axis=0)
+        left -= draws
+    return count / (1 + resamples)
 
 
 def wilson(share: float | np.ndarray, n: int | np.ndarray) -> tuple[float | np.ndarray, float | np.ndarray]:

@@ -31,6 +31,7 @@ def work(args: Namespace) -> None:
             **measured(task, play(entry, task, episodes)),
             "parse_failures": none,
             "renormalised": none,
+            "tokens_prompt": none,
             "tokens_sampled": none,
         }
         parts.append(pa.table(columns, schema=files.EVALUATION))

@@ -9,7 +9,15 @@ import pyarrow as pa
 import pyarrow.compute
 
 from rmft.core.information import known_regret
-from rmft.core.metrics import coverage, greedy_frac, min_frac, suff_fail
+from rmft.core.metrics import (
+    action_entropy,
+    coverage,
+    greedy_frac,
+    min_frac,
+    policy_entropy,
+    suff_fail,
+    suff_fail_curve,
+)
 from rmft.core.regret import best_arm, regret_curve, variation
 from rmft.core.selection import lucky
 from rmft.core.tasks import Task
@@ -18,18 +26,24 @@ from rmft.stages import files, program
 
 
 def measured(task: Task, play: Play) -> dict[str, object]:
-    """The columns of evaluation.parquet that a play settles. The best arm is that of the second half of the episode."""
+    """The columns of evaluation.parquet that a play settles. The best arm is that of the second half of the episode, and
+    at t in ``suff_fail_curve`` that of the steps after t. policy_entropy: NaN where pi_t is not known."""
     actions, half = play.actions, task.horizon // 2
-    curve, best = regret_curve(task.environment, play), best_arm(play.means, half)
+    curve = regret_curve(task.environment, play)
+    best = np.stack([best_arm(play.means, t) for t in range(task.horizon)], axis=1)
+    known = play.policies is not None
     return {
         "regret": curve[:, -1],
         "information_regret": known_regret(task, play),
         "reward": play.rewards.mean(axis=1),
         "curve": list(curve),
-        "suff_fail": suff_fail(actions, best, half),
+        "suff_fail": suff_fail(actions, best[:, half], half),
+        "suff_fail_curve": list(suff_fail_curve(actions, best)),
         "min_frac": min_frac(actions, task.arms, task.horizon),
         "greedy_frac": greedy_frac(actions, play.rewards, task.arms),
         "coverage": coverage(actions, task.arms),
+        "entropy": action_entropy(play.pi),
+        "policy_entropy": policy_entropy(play.policies) if known else np.full(len(actions), np.nan),
         "lucky": lucky(task.environment, play),
         "variation": variation(play.means),
     }
@@ -53,6 +67,7 @@ def work(args: Namespace) -> None:
                 [sum(s not in ("ok", "renormalised") for s in row) for row in statuses], np.int32
             ),
             "renormalised": np.array([row.count("renormalised") for row in statuses], np.int32),
+            "tokens_prompt": rows["tokens_prompt"],
             "tokens_sampled": rows["tokens_sampled"],
         }
         parts.append(pa.table(columns, schema=files.EVALUATION))

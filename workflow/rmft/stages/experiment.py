@@ -60,3 +60,11 @@ def alike(tasks: dict[str, dict]) -> dict[str, str]:
     """Of each task (its entry) the first one that differs from it in nothing but TALK: maybe itself."""
     bare = {name: {key: value for key, value in entry.items() if key not in TALK} for name, entry in tasks.items()}
     return {name: next(other for other in bare if bare[other] == bare[name]) for name in tasks}
+
+
+def gap(entry: dict) -> float | None:
+    """D of a task for which MedianReward is defined: a bandit whose arms stay, one at 0.5 + D/2, the others at 0.5 - D/2
+    (arXiv 2403.15371). None elsewhere."""
+    means = entry["means"]
+    stays = entry["environment"] == "mab" and entry.get("drift", {"kind": "constant"})["kind"] == "constant"
+    return means["gap"] if stays and means["kind"] == "gap" and means.get("centre", 0.5) == 0.5 else None

@@ -49,6 +49,7 @@ REGRET = pa.schema(
         "reward": pa.float64(),
         "curve": _FLOATS,
         "lucky": pa.bool_(),
+        "diversity": pa.float64(),
         "eligible": pa.bool_(),
     }
 )
@@ -62,13 +63,17 @@ EVALUATION = pa.schema(
         "reward": pa.float64(),
         "curve": _FLOATS,
         "suff_fail": pa.bool_(),
+        "suff_fail_curve": pa.list_(pa.bool_()),
         "min_frac": pa.float64(),
         "greedy_frac": pa.float64(),
         "coverage": pa.float64(),
+        "entropy": pa.float64(),
+        "policy_entropy": pa.float64(),
         "lucky": pa.bool_(),
         "variation": pa.float64(),
         "parse_failures": pa.int32(),
         "renormalised": pa.int32(),
+        "tokens_prompt": pa.int32(),
         "tokens_sampled": pa.int32(),
     }
 )

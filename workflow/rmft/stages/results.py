@@ -30,12 +30,16 @@ EPISODE = [
     "min_frac",
     "greedy_frac",
     "coverage",
+    "entropy",
+    "policy_entropy",
     "lucky",
     "variation",
     "parse_failures",
     "renormalised",
+    "tokens_prompt",
     "tokens_sampled",
 ]
+STEPS = ["curve", "suff_fail_curve"]  # lists, one value for each step
 SCORES = {
     "regret": "oracle regret",
     "information_regret": "information regret",
@@ -106,10 +110,10 @@ class Reader:
         return (Run(**run) for run in self.selection.runs)
 
     def episodes(self) -> pd.DataFrame:
-        """One row per episode of every policy and baseline: the cell's columns, EPISODE, curve, the rates of failed and
+        """One row per episode of every policy and baseline: the cell's columns, EPISODE, STEPS, the rates of failed and
         of renormalised answers, and ``change``: regret less that of the base policy in the same episode (NaN for
         baselines)."""
-        read = cache(lambda path: read_rows(path, files.EVALUATION, [*EPISODE, "curve"]))
+        read = cache(lambda path: read_rows(path, files.EVALUATION, [*EPISODE, *STEPS]))
         frames = [self._run(read, run) for run in self.runs()]
         rivals = [(task, *rival) for task, named in self.selection.baselines.items() for rival in named.items()]
         for task, name, entry in rivals:
@@ -154,8 +158,9 @@ class Reader:
         return {"model": run.model, "task": run.task, "method": run.method, "label": label, "seed": str(run.seed)}
 
     def trajectories(self) -> pd.DataFrame:
-        """One row per trajectory that a selection saw: both regrets, lucky, selected (0 or 1), per method and seed."""
-        columns = ["trajectory_id", "scenario_id", "regret", "information_regret", "lucky"]
+        """One row per trajectory that a selection saw: both regrets, lucky, diversity, selected (0 or 1), per method and
+        seed."""
+        columns = ["trajectory_id", "scenario_id", "regret", "information_regret", "lucky", "diversity"]
         read = cache(lambda path: read_rows(path, files.REGRET, columns))
         frames = []
         for run in self.runs():

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from rmft.core.information import known_regret
+from rmft.core.metrics import diversity
 from rmft.core.regret import regret_curve
 from rmft.core.selection import lucky
 from rmft.core.trajectory import COMPLETE
@@ -29,6 +30,7 @@ def work(args: Namespace) -> None:
         "reward": play.rewards.mean(axis=1),
         "curve": list(curve),
         "lucky": lucky(task.environment, play),
+        "diversity": diversity(play.pi, table["scenario_id"].to_pylist()),
         "eligible": np.array(read) & (table["status"].to_numpy() == COMPLETE),
     }
     files.write_table(args.output, pa.table(columns, schema=files.REGRET))

@@ -14,7 +14,8 @@ from rmft.stages import files, program
 from rmft.stages.experiment import selection_from_json
 from rmft.stages.results import EPISODE, Reader
 from rmft.stages.tables_calibration import calibration
-from rmft.stages.tables_pooled import curves, selection_table, summary
+from rmft.stages.tables_comparisons import comparisons
+from rmft.stages.tables_pooled import curves, selection_table, suff_fail, summary
 from rmft.stages.tables_training import learning_curves, reading
 
 
@@ -24,6 +25,7 @@ def cells(episodes: pd.DataFrame, trajectories: pd.DataFrame) -> pd.DataFrame:
     own = episodes[episodes["kind"] != "baseline"].groupby(keys, sort=False)
     table = own.agg(
         episodes=("episode", "size"),
+        tokens_prompt=("tokens_prompt", "sum"),
         tokens_sampled=("tokens_sampled", "sum"),
         parse_failure_rate=("parse_failure_rate", "mean"),
     ).reset_index()
@@ -36,7 +38,6 @@ def build(reader: Reader) -> dict[str, pd.DataFrame]:
     episodes, trajectories = reader.episodes(), reader.trajectories()
     last = trajectories.groupby(["model", "task", "method"])["iteration"].transform("max")
     ends = trajectories[trajectories["iteration"].isin([0]) | (trajectories["iteration"] == last)]
-    tasks = {name: suites["in-distribution"] for name, suites in reader.selection.tasks.items()}
     kinds = reader.measures()
     ends = ends.assign(measure=[kinds[task, "in-distribution"] for task in ends["task"]])
     identity = ["model", "task", "kind", "method", "seed", "iteration"]
@@ -46,7 +47,9 @@ def build(reader: Reader) -> dict[str, pd.DataFrame]:
     return {
         "evaluation": episodes[[*identity, *EPISODE]],
         "curves": curves(episodes),
-        "summary": summary(episodes, tasks),
+        "suff_fail": suff_fail(episodes),
+        "summary": summary(episodes, reader.selection.tasks),
+        "comparisons": comparisons(episodes),
         "selection": selection_table(reader, trajectories),
         "selected_regret": ends[[*seen, "measure", "regret", "information_regret", "lucky", "selected"]],
         "calibration": calibration(reader),

@@ -9,6 +9,7 @@ from rmft.core.metrics import median_reward
 from rmft.core.policies import label
 from rmft.core.statistics import wilson
 from rmft.stages import files
+from rmft.stages.experiment import gap
 from rmft.stages.results import Reader, read_rows
 
 # The hard instance of arXiv 2403.15371 and its table; then pseudo-regrets of 20,000 episodes on the same instance.
@@ -71,7 +72,7 @@ def _calibrated(episodes: pd.DataFrame, statistic: str, task: dict) -> tuple[flo
     """(value, low, high): a share with Wilson's interval, a mean with the normal one (there are thousands of episodes),
     or the median reward.
 
-    None for a median reward where the task has no gap to rescale by.
+    None for a median reward where the task has none.
     """
     if statistic != "median_reward":
         values = episodes[statistic].to_numpy(float)
@@ -79,8 +80,8 @@ def _calibrated(episodes: pd.DataFrame, statistic: str, task: dict) -> tuple[flo
         if statistic == "suff_fail":
             return mean, *wilson(mean, len(values))
         return mean, mean - half, mean + half
-    if task["means"]["kind"] != "gap":
+    if (apart := gap(task)) is None:
         return None
     rewards = episodes["reward"].to_numpy()
     ends = [np.array([end]) for end in _median_interval(rewards)]
-    return tuple(median_reward(values, task["means"]["gap"]) for values in (rewards, *ends))
+    return tuple(median_reward(values, apart) for values in (rewards, *ends))

@@ -1,18 +1,20 @@
-"""Episodes and trajectories seed by seed and pooled, with 95% intervals: summary, curves, selection."""
+"""Episodes and trajectories seed by seed and pooled, with 95% intervals: summary, curves by step, selection."""
 
 from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
 
+from rmft.core.metrics import median_reward
 from rmft.core.seeding import generator
 from rmft.core.statistics import intervals
-from rmft.stages.experiment import alike, cell, talk
+from rmft.stages.experiment import alike, cell, gap, talk
 from rmft.stages.results import Reader, read_json
 
 CELL = ["model", "task", "kind", "method", "label", "seed", "iteration", "suite", "measure"]
-BOUNDED = ["regret", "change", "information_regret", "suff_fail", "min_frac", "lucky"]
+BOUNDED = ["regret", "change", "information_regret", "suff_fail", "min_frac", "lucky", "entropy", "policy_entropy"]
 MEANS = ["reward", "greedy_frac", "coverage", "variation", "parse_failure_rate", "renormalised_rate"]
+MEANS += ["tokens_prompt", "tokens_sampled"]  # of an episode
 
 
 def stream(where: dict, what: str) -> np.random.Generator:
@@ -31,48 +33,72 @@ def pools(table: pd.DataFrame, keys: list[str]) -> Iterator[tuple[dict, list[pd.
         yield {k: where[k] for k in keys}, [part for _, part in rows.groupby("seed", sort=False)]
 
 
-def summary(episodes: pd.DataFrame, tasks: dict[str, dict]) -> pd.DataFrame:
-    """One row per policy x seed (and all seeds pooled) x iteration, and per baseline: means and 95% intervals; last how
-    the row's task (its entry in ``tasks``) is told and which task is alike but for that."""
-    rows = []
+def summary(episodes: pd.DataFrame, tasks: dict[str, dict[str, dict]]) -> pd.DataFrame:
+    """One row per policy x seed (and all seeds pooled) x iteration, and per baseline: means and 95% intervals, and the
+    median reward where it is defined; last how the row's task is told and which task is alike but for that. ``tasks``: of
+    each task its entry under every suite."""
+    rows, own = [], {name: suites["in-distribution"] for name, suites in tasks.items()}
     for where, parts in pools(episodes, CELL):
         row = {**where, "episodes": len(parts[0]), "seeds": len(parts)}
         found = intervals([p[BOUNDED].to_numpy(float) for p in parts], rng=stream(where, "summary"))
         for metric, values in zip(BOUNDED, found, strict=True):
             row |= dict(zip((metric, f"{metric}_low", f"{metric}_high"), values, strict=True))
         row |= {metric: np.mean([p[metric].mean() for p in parts]) for metric in MEANS}
+        row["median_reward"] = _median_reward(parts, tasks[where["task"]][where["suite"]])
         rows.append(row | {"horizon": len(parts[0]["curve"].iloc[0])})
-    table, same = pd.DataFrame(rows), alike(tasks)
-    return table.assign(talk=[talk(tasks[t]) for t in table["task"]], alike=table["task"].map(same))
+    table, same = pd.DataFrame(rows), alike(own)
+    return table.assign(talk=[talk(own[t]) for t in table["task"]], alike=table["task"].map(same))
+
+
+def _median_reward(parts: list[pd.DataFrame], entry: dict) -> float:
+    """MedianReward, the mean over seeds; NaN on a task that has none."""
+    apart = gap(entry)
+    return np.nan if apart is None else np.mean([median_reward(p["reward"].to_numpy(), apart) for p in parts])
 
 
 def curves(episodes: pd.DataFrame) -> pd.DataFrame:
     """Mean cumulative regret at every step t = 1..T, with its 95% interval, for the rows of ``summary``."""
+    return _lines(episodes, "curve", "regret", first=1)
+
+
+def suff_fail(episodes: pd.DataFrame) -> pd.DataFrame:
+    """SuffFailFreq after every step t = 0..T-1 (summary has that of T/2), with its 95% interval, for the same rows."""
+    return _lines(episodes, "suff_fail_curve", "suff_fail", first=0)
+
+
+def _lines(episodes: pd.DataFrame, column: str, name: str, *, first: int) -> pd.DataFrame:
+    """Means of a list column, step by step from ``first``, under another name."""
     frames = []
     for where, parts in pools(episodes, CELL):
-        stacks = [np.stack(p["curve"].to_numpy()) for p in parts]
-        line = pd.DataFrame(intervals(stacks, rng=stream(where, "curve")), columns=["regret", "low", "high"])
-        frames.append(line.assign(**where, step=np.arange(1, len(line) + 1), episodes=len(parts[0])))
-    order = [*CELL, "episodes", "step", "regret", "low", "high"]
-    return pd.concat(frames, ignore_index=True)[order]
+        stacks = [np.stack(p[column].to_numpy()).astype(float) for p in parts]
+        line = pd.DataFrame(intervals(stacks, rng=stream(where, column)), columns=[name, "low", "high"])
+        frames.append(line.assign(**where, step=np.arange(first, len(line) + first), episodes=len(parts[0])))
+    return pd.concat(frames, ignore_index=True)[[*CELL, "episodes", "step", name, "low", "high"]]
 
 
 def selection_table(reader: Reader, trajectories: pd.DataFrame) -> pd.DataFrame:
-    """What each selection kept, per method x seed (and pooled) x iteration: shares of lucky picks, mean regrets."""
+    """What each selection chose from and kept, per method x seed (and pooled) x iteration: shares of lucky picks, mean
+    regrets, and how far apart the rollouts of a scenario are."""
     keys, rows = ["model", "task", "method", "label", "seed", "iteration"], []
     for where, parts in pools(trajectories, keys):
         kept = [p[p["selected"] == 1] for p in parts]
         row = {**where, "trajectories": len(parts[0]), "selected": len(kept[0])}
-        per_scenario = [k.groupby("scenario_id")[["lucky"]].mean().to_numpy(float) for k in kept]
         row["lucky_all"] = np.mean([p["lucky"].mean() for p in parts])
-        found = intervals(per_scenario, rng=generator("tables", *map(str, where.values()), "lucky"))[0]
-        row |= dict(zip(("lucky_selected", "lucky_selected_low", "lucky_selected_high"), found, strict=True))
+        row |= _by_scenario(kept, where, "lucky", "lucky_selected")
         for score in ("regret", "information_regret"):
             row[f"{score}_all"] = np.mean([p[score].mean() for p in parts])
             row[f"{score}_selected"] = np.mean([k[score].mean() for k in kept])
         row["suff_fail_selected"] = _suff_fail(reader, where)
+        row |= _by_scenario(parts, where, "diversity", "diversity")
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+def _by_scenario(parts: list[pd.DataFrame], where: dict, column: str, name: str) -> dict[str, float]:
+    """Mean over scenarios of a column's mean in each, with its 95% interval."""
+    means = [p.groupby("scenario_id")[[column]].mean().to_numpy(float) for p in parts]
+    found = intervals(means, rng=generator("tables", *map(str, where.values()), column))[0]
+    return dict(zip((name, f"{name}_low", f"{name}_high"), found, strict=True))
 
 
 def _suff_fail(reader: Reader, where: dict) -> float:
