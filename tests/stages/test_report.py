@@ -23,6 +23,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     chosen = json.dumps(synthetic.selection(iterations=1))
     assert tables.main(["--results", str(made), "--selection", chosen, "--output", str(made / "tables")]) == 0
     synthetic.write_theory(made / "tables")
+    synthetic.write_signatures(made / "tables")
     for name in FIGURES:
         png = str(made / "figures" / f"{name}.png")
         assert draw.main(["--figure", name, "--tables", str(made / "tables"), "--output", png]) == 0
@@ -162,7 +163,8 @@ def test_summary_prints_the_main_numbers(results: Path, capsys: pytest.CaptureFi
     row = table.query("task == 'mab-gaussian' and method == 'rmft' and seed == 'all'").iloc[-1]
     for task in synthetic.TASKS:
         assert f"{task}, model tiny: " in printed
-    assert printed.count("\n") <= 2 + 4 * len(synthetic.TASKS) + 3
+    assert "Signs of failure: 1 flat in 1 checks" in printed
+    assert printed.count("\n") <= 2 + 4 * len(synthetic.TASKS) + 3 + 3
     assert f"{row['regret']:.2f} [{row['regret_low']:.2f}, {row['regret_high']:.2f}]" in printed
 
 

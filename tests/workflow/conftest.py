@@ -94,6 +94,7 @@ def reckon(config: dict) -> dict[str, str]:
         config["run"],
         {"results/tables/evaluation.csv": "tables", "results/report.html": "report", "all": "all"},
     )
+    jobs["results/tables/signatures.csv"] = "signatures"
     jobs |= {f"results/figures/{figure}.pdf": "draw" for figure in FIGURES}
     played = {task: {**run, **run["instead"].get(task, {})} for task in run["tasks"]}
     jobs |= {f"results/models/{m}/model.safetensors": "pretrain" for own in played.values() for m in own["models"]}

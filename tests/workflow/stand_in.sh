@@ -20,7 +20,7 @@ pretrain) for name in model.safetensors reading.csv; do make "$(dirname "$made")
 baseline) make "${made%.parquet}.json" ;;
 sft) make "$(dirname "$made")/sft.json" ;;
 tables)
-	for name in evaluation curves summary selection selected_regret calibration reading learning_curves cells; do
+	for name in evaluation curves suff_fail summary comparisons selection selected_regret calibration reading learning_curves cells; do
 		make "$made/$name.csv"
 	done
 	make "$made/experiment.json"

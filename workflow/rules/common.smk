@@ -29,7 +29,8 @@ THEORY_TABLES = (
     "theorem theorem_training theorem_matrices theorem_regret theorem_limit theorem_policies theorem_distances".split()
 )
 TABLES = (
-    "evaluation curves summary selection selected_regret calibration reading learning_curves cells".split()
+    "evaluation curves suff_fail summary comparisons selection selected_regret calibration reading learning_curves cells".split()
+    + ["signatures"]
     + THEORY_TABLES
 )
 SHARDS = config["rollout"]["shards"]
@@ -223,6 +224,11 @@ def selection(wildcards):
         "runs": [{**run, "first": first_rollouts(run), "kind": policy_kind(run["model"])} for run in RUNS],
     }
     return as_json({"models": MODELS, **named})
+
+
+def signature_bounds(wildcards):
+    """From where on a sign of failure is flagged."""
+    return as_json(config["signatures"])
 
 
 def policy_kind(model):

@@ -13,7 +13,9 @@ rule tables:
     output:
         evaluation="results/tables/evaluation.csv",
         curves="results/tables/curves.csv",
+        suff_fail="results/tables/suff_fail.csv",
         summary="results/tables/summary.csv",
+        comparisons="results/tables/comparisons.csv",
         selection="results/tables/selection.csv",
         selected_regret="results/tables/selected_regret.csv",
         calibration="results/tables/calibration.csv",

@@ -9,6 +9,7 @@ import pandas as pd
 from rmft.figures import style
 from rmft.stages import program
 from rmft.stages.draw import read_table
+from rmft.stages.signatures import warning
 
 
 def bounded(row: pd.Series, metric: str, digits: int = 2) -> str:
@@ -71,10 +72,19 @@ def _line(first: pd.Series, last: pd.Series, picks: tuple[float, float]) -> str:
     )
 
 
+def flags(signatures: pd.DataFrame) -> list[str]:
+    """How many checks for signs of failure were flagged, and the first of each kind."""
+    rows = signatures[signatures["flagged"]]
+    counts = [f"{count} {name}" for name, count in rows["signature"].value_counts(sort=False).items()]
+    text = [f"Signs of failure: {', '.join(counts) or 'none'} in {len(signatures)} checks (signatures.csv)"]
+    return text + [f"  {warning(row)}" for row in rows.drop_duplicates("signature").to_dict("records")]
+
+
 def work(args: argparse.Namespace) -> None:
     """Print the numbers, then where the report, the figures and the tables are."""
     folder = args.tables
     print(*lines(read_table(folder, "summary"), read_table(folder, "selection")), "", sep="\n")
+    print(*flags(read_table(folder, "signatures")), "", sep="\n")
     print(f"Report:  {(folder.parent / 'report.html').resolve()}")
     print(f"Figures: {folder.parent / 'figures'}    Tables: {folder}")
 
