@@ -264,6 +264,13 @@ def of_models(config: dict) -> Iterator[str]:
             yield f"models.{name}.pretraining.batch: {training['batch']} does not divide by workers; make it a multiple"
 
 
+def of_signatures(config: dict) -> Iterator[str]:
+    """Bounds of the entropy that every policy is beyond."""
+    bounds = config["signatures"]["degenerate"]
+    if bounds["least"] >= bounds["most"]:
+        yield f"signatures.degenerate.least: must lie below most, not {bounds['least']} >= {bounds['most']}; lower it"
+
+
 def of_theory(config: dict) -> Iterator[str]:
     """Architectures that nothing defines, and widths that heads cannot share."""
     entry = config["theory"]["policies"]
@@ -288,6 +295,7 @@ def complaint(config: dict) -> str | None:
         of_numbers,
         of_runs,
         of_models,
+        of_signatures,
         of_theory,
     )
     return first or next((line for check in checks for line in check(config)), None)
