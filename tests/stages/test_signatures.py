@@ -1,6 +1,7 @@
 """Signs of failure: each on made data that has it, and on made data that has it not."""
 
 import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -165,3 +166,14 @@ def test_bounds_that_lack_a_number_and_tables_that_lack_are_one_line(
     assert capsys.readouterr().err == "signatures: --bounds: lucky.share must be a number\n"
     assert run(tmp_path, tmp_path / "s.csv") == 1
     assert capsys.readouterr().err.count("\n") == 1 and not (tmp_path / "s.csv").exists()
+
+
+@pytest.mark.parametrize("name", signatures.LOOKED_AT)
+def test_a_table_of_another_time_is_one_line(
+    name: str, made: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    shutil.copytree(made, tmp_path / "tables")
+    column = signatures.LOOKED_AT[name][-1]
+    read_table(made, name).drop(columns=column).to_csv(tmp_path / "tables" / f"{name}.csv", index=False)
+    assert run(tmp_path / "tables", tmp_path / "s.csv") == 1
+    assert f"{name}.csv: lacks the column {column}; delete it" in capsys.readouterr().err

@@ -32,6 +32,13 @@ BOUNDS = {
 CELL = ["model", "task", "method", "seed", "iteration"]
 COLUMNS = [*CELL, "signature", "value", "bound", "flagged", "said"]
 RUN = CELL[:4]
+_INTERVAL = ("", "_low", "_high")
+LOOKED_AT = {
+    "selection": ["lucky_all", *(f"{name}{end}" for name in ("diversity", "lucky_selected") for end in _INTERVAL)],
+    "summary": ["suite", *(f"{name}{end}" for name in ("entropy", "policy_entropy") for end in _INTERVAL)],
+    "evaluation": ["suite", "scenario_id", "regret"],
+    "learning_curves": ["stage", "split", "x", "loss"],
+}
 
 
 def bounds_of(text: str) -> dict[str, dict[str, float]]:
@@ -139,6 +146,14 @@ def changes_of(episodes: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def _read(folder: Path, name: str) -> pd.DataFrame:
+    """A table with the columns that are looked at here. Raises ValueError for one that lacks a column."""
+    table = read_table(folder, name)
+    if absent := [column for column in (*CELL, *LOOKED_AT[name]) if column not in table]:
+        raise ValueError(f"{folder / name}.csv: lacks the column {absent[0]}; delete it and make the tables again")
+    return table
+
+
 def _cells(table: pd.DataFrame) -> pd.DataFrame:
     """The rows of single cells, as they stand: no baseline, no other suite, no pooled seeds."""
     kept = table["iteration"].notna() & (table["seed"] != "all")
@@ -149,8 +164,8 @@ def signatures(tables: Path, bounds: dict[str, dict[str, float]]) -> pd.DataFram
     """Every signature of every cell in which it can be looked for, from the tables of a folder."""
     runs = files.read_json(tables / "experiment.json", "runs")["runs"]
     firsts = {(run["model"], run["task"], run["method"], str(run["seed"])): run["first"] for run in runs}
-    selection, summary = (_cells(read_table(tables, name)) for name in ("selection", "summary"))
-    changes, losses = changes_of(_cells(read_table(tables, "evaluation"))), read_table(tables, "learning_curves")
+    selection, summary = (_cells(_read(tables, name)) for name in ("selection", "summary"))
+    changes, losses = changes_of(_cells(_read(tables, "evaluation"))), _read(tables, "learning_curves")
     found = {
         "alike": alike(selection, firsts, **bounds["alike"]),
         "degenerate": degenerate(summary, **bounds["degenerate"]),
