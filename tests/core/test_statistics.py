@@ -3,10 +3,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from scipy import stats
+from scipy import special, stats
 
 from rmft.core.seeding import generator
-from rmft.core.statistics import intervals, sign_flips, wilson
+from rmft.core.statistics import incomplete_beta, intervals, resampled, sign_flips, student_below, student_tail, wilson
 
 COLUMNS = arrays(np.float64, st.tuples(st.integers(1, 30), st.just(2)), elements=st.floats(-1e3, 1e3))
 
@@ -113,3 +113,36 @@ def test_sign_flips_reject_a_true_null_as_often_as_they_say() -> None:
 def test_nothing_to_flip_is_refused(values: np.ndarray) -> None:
     with pytest.raises(ValueError, match="differences"):
         sign_flips(values, rng=generator("p"))
+
+
+def test_intervals_are_quantiles_of_the_resampled_means() -> None:
+    groups = [generator("g", i).normal(i, 1, (30, 2)) for i in range(2)]
+    means = resampled(groups, rng=generator("b"))
+    assert means.shape == (2000, 2)
+    np.testing.assert_array_equal(intervals(groups, rng=generator("b"))[:, 1], np.quantile(means, 0.025, axis=0))
+
+
+@given(arrays(np.float64, (9, 2), elements=st.floats(-3, 3).map(lambda x: round(x, 3))), st.floats(-1, 1))
+def test_student_below_is_scipys(values: np.ndarray, bound: float) -> None:
+    for column, p in zip(values.T, student_below(values, bound), strict=True):
+        if column.std() > 1e-6:
+            assert p == pytest.approx(stats.ttest_1samp(column, bound, alternative="less").pvalue, rel=1e-6, abs=1e-12)
+
+
+def test_student_below_of_rows_that_are_all_the_same() -> None:
+    values = np.repeat([[-1.0, 0.0, 0.1]], 5, axis=0)
+    assert student_below(values, 0.0).tolist() == [0, 1, 1]
+    with pytest.raises(ValueError, match="2 rows"):
+        student_below(values[:1], 0.0)
+
+
+@given(st.floats(0.3, 200), st.floats(0.3, 200), st.floats(0, 1))
+def test_incomplete_beta_is_scipys(a: float, b: float, x: float) -> None:
+    assert incomplete_beta(a, b, x) == pytest.approx(special.betainc(a, b, x), rel=1e-8, abs=1e-14)
+
+
+@pytest.mark.parametrize("t", [0.0, 0.1, 2.0, 15.0, 60.0])
+@pytest.mark.parametrize("freedom", [1, 3, 23, 198])
+def test_student_t_tail_is_scipys(t: float, freedom: int) -> None:
+    assert student_tail(-t, freedom) == pytest.approx(stats.t.cdf(-t, freedom), rel=1e-9)
+    assert student_tail(t, freedom) == pytest.approx(stats.t.cdf(t, freedom), rel=1e-9)

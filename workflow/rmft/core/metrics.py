@@ -1,14 +1,12 @@
-"""What is reported beside regret: exploration, exploitation, variety, growth (definitions of paper.md 5).
+"""What is reported beside regret: exploration, exploitation, variety (definitions of paper.md 5).
 
-SuffFailFreq, MinFrac, GreedyFrac, MedianReward: Krishnamurthy et al., arXiv 2403.15371. Growth: arXiv 2403.16843.
+SuffFailFreq, MinFrac, GreedyFrac, MedianReward: Krishnamurthy et al., arXiv 2403.15371.
 """
 
 import math
 from collections.abc import Sequence
 
 import numpy as np
-
-LOG_FLOOR = -10.0
 
 
 def pulls(actions: np.ndarray, arms: int) -> np.ndarray:
@@ -101,52 +99,3 @@ def greedy_frac(actions: np.ndarray, rewards: np.ndarray, arms: int) -> np.ndarr
 def median_reward(mean_reward: np.ndarray, gap: float) -> float:
     """Median over episodes of the mean reward (E), with [0.5 - gap/2, 0.5 + gap/2] rescaled to [0, 1]."""
     return float((np.median(mean_reward) - 0.5 + gap / 2) / gap)
-
-
-def growth_exponent(curve: np.ndarray) -> tuple[float, float]:
-    """(beta, p_reg): slope of log Regret(t) on log t over t = 1..T, and its two-sided p-value.
-
-    beta < 1 with a small p_reg means sublinear growth. Regret(t) <= 0 enters as log = -10. Raises ValueError for T < 3.
-    """
-    if len(curve) < 3:
-        raise ValueError(f"curve: needs 3 steps or more, not {len(curve)}")
-    x = np.log(np.arange(1, len(curve) + 1))
-    y = np.log(curve, out=np.full(len(curve), LOG_FLOOR), where=np.asarray(curve) > 0)
-    x, y, freedom = x - x.mean(), y - y.mean(), len(curve) - 2
-    beta = float(x @ y / (x @ x))
-    residual = float(((y - beta * x) ** 2).sum())
-    explained = beta**2 * float(x @ x)
-    if explained == 0:
-        return beta, 1.0
-    return beta, incomplete_beta(freedom / 2, 0.5, residual / (residual + explained))
-
-
-def trend_p_value(curve: np.ndarray) -> float:
-    """p_trend: one-sided sign test that Regret(t)/t falls; s falls out of T - 1, P[Binomial(T - 1, 1/2) >= s]."""
-    rate = np.asarray(curve) / np.arange(1, len(curve) + 1)
-    pairs, falls = len(rate) - 1, int((rate[:-1] > rate[1:]).sum())
-    return sum(math.comb(pairs, j) for j in range(falls, pairs + 1)) / 2**pairs
-
-
-def incomplete_beta(a: float, b: float, x: float) -> float:
-    """The regularised incomplete beta function I_x(a, b), by its continued fraction (Lentz; DLMF 8.17.22)."""
-    if x <= 0 or x >= 1:
-        return float(x >= 1)
-    if x > (a + 1) / (a + b + 2):
-        return 1 - incomplete_beta(b, a, 1 - x)
-    front = math.exp(
-        math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) + a * math.log(x) + b * math.log1p(-x) - math.log(a)
-    )
-    c, d = 1.0, 1 / (1 - (a + b) * x / (a + 1))
-    value, m = d, 1
-    while True:
-        for numerator in (
-            m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m)),
-            -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1)),
-        ):
-            d = 1 / (1 + numerator * d)
-            c = 1 + numerator / c
-            value *= c * d
-        if abs(c * d - 1) < 1e-15 or m > 10_000:
-            return front * value
-        m += 1

@@ -1,14 +1,15 @@
 """Means with bootstrap intervals, paired tests, shares with intervals. Every draw comes from the generator passed in."""
 
+import math
+
 import numpy as np
 
 
-def intervals(groups: list[np.ndarray], *, rng: np.random.Generator, resamples: int = 2000) -> np.ndarray:
-    """C x (mean, low, high) of one E x C array per group (a seed): 95% percentile bootstrap of all columns at once.
+def resampled(groups: list[np.ndarray], *, rng: np.random.Generator, resamples: int = 2000) -> np.ndarray:
+    """Means of the columns in every resample, resamples x C, of one E x C array per group (a seed).
 
     A resample draws as many groups with replacement, then from each of them as many rows; each group weighs the same.
-    With one group this is the plain bootstrap; differences of paired columns give the paired one. Raises ValueError
-    where a group has no row.
+    With one group this is the plain bootstrap. Raises ValueError where a group has no row.
     """
     if not groups or any(values.ndim != 2 or not len(values) for values in groups):
         raise ValueError(f"groups: each needs one row or more, not shapes {[values.shape for values in groups]}")
@@ -20,7 +21,16 @@ def intervals(groups: list[np.ndarray], *, rng: np.random.Generator, resamples: 
             picks = rng.integers(size, size=(len(here), size)) + size * np.arange(len(here))[:, None]
             weights = np.bincount(picks.ravel(), minlength=size * len(here)).reshape(len(here), size)
             totals[here] += (weights / size) @ values
-    low, high = np.quantile(totals / len(groups), [0.025, 0.975], axis=0)
+    return totals / len(groups)
+
+
+def intervals(groups: list[np.ndarray], *, rng: np.random.Generator, resamples: int = 2000) -> np.ndarray:
+    """C x (mean, low, high) of one E x C array per group (a seed): 95% percentile bootstrap of all columns at once.
+
+    See ``resampled``; differences of paired columns give the paired bootstrap. Raises ValueError where a group has no row.
+    """
+    means = resampled(groups, rng=rng, resamples=resamples)
+    low, high = np.quantile(means, [0.025, 0.975], axis=0)
     mean = np.mean([values.mean(axis=0) for values in groups], axis=0)
     return np.stack([mean, np.minimum(low, mean), np.maximum(high, mean)], axis=1)
 
@@ -56,3 +66,49 @@ def wilson(share: float | np.ndarray, n: int | np.ndarray) -> tuple[float | np.n
     centre = (share + z2 / (2 * n)) / (1 + z2 / n)
     half = 1.96 * np.sqrt(share * (1 - share) / n + z2 / (4 * n * n)) / (1 + z2 / n)
     return centre - half, centre + half
+
+
+def student_below(values: np.ndarray, bound: float) -> np.ndarray:
+    """One-sided p of each column of E x C: how likely its mean is as low or lower if the true one is ``bound``.
+
+    Student's t test; on differences of pairs it is the paired one. Where all rows are the same number, 0 below the bound
+    and else 1. Raises ValueError for E < 2.
+    """
+    if len(values) < 2:
+        raise ValueError(f"values: needs 2 rows or more, not {len(values)}")
+    gap, error = values.mean(axis=0) - bound, values.std(axis=0, ddof=1) / math.sqrt(len(values))
+    certain = np.where(gap < 0, -np.inf, np.inf)
+    t = np.divide(gap, error, out=certain, where=error > 1e-12 * (1 + np.abs(gap)))
+    return np.array([student_tail(float(x), len(values) - 1) for x in t])
+
+
+def student_tail(t: float, freedom: float) -> float:
+    """P(T <= t) of Student's distribution."""
+    if math.isinf(t):
+        return float(t > 0)
+    tail = incomplete_beta(freedom / 2, 0.5, freedom / (freedom + t * t)) / 2
+    return tail if t < 0 else 1 - tail
+
+
+def incomplete_beta(a: float, b: float, x: float) -> float:
+    """The regularised incomplete beta function I_x(a, b), by its continued fraction (Lentz; DLMF 8.17.22)."""
+    if x <= 0 or x >= 1:
+        return float(x >= 1)
+    if x > (a + 1) / (a + b + 2):
+        return 1 - incomplete_beta(b, a, 1 - x)
+    front = math.exp(
+        math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) + a * math.log(x) + b * math.log1p(-x) - math.log(a)
+    )
+    c, d = 1.0, 1 / (1 - (a + b) * x / (a + 1))
+    value, m = d, 1
+    while True:
+        for numerator in (
+            m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m)),
+            -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1)),
+        ):
+            d = 1 / (1 + numerator * d)
+            c = 1 + numerator / c
+            value *= c * d
+        if abs(c * d - 1) < 1e-15 or m > 10_000:
+            return front * value
+        m += 1
