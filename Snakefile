@@ -50,6 +50,7 @@ rule all:
         expand("results/tables/{table}.csv", table=TABLES),
         expand("results/figures/{figure}.{format}", figure=FIGURES, format=["pdf", "png"]),
         "results/report.html",
+        "results/claims.json",
 
 
 include: "workflow/rules/policy.smk"
@@ -57,4 +58,5 @@ include: "workflow/rules/evaluation.smk"
 include: "workflow/rules/theory.smk"
 include: "workflow/rules/tables.smk"
 include: "workflow/rules/evidence.smk"
+include: "workflow/rules/claims.smk"
 include: "workflow/rules/figures.smk"
