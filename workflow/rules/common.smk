@@ -226,7 +226,7 @@ def experiment(wildcards):
         "models": models,
         "tasks": {task: config["tasks"][task] for task in known},
         "suites": {task: list(dict.fromkeys([*beside[0][task], *beside[1][task]])) for task in known},
-        "methods": list(config["methods"]),
+        "methods": config["methods"],
         "baselines": list(config["baselines"]),
         "run": {key: RUN[key] for key in chosen},
     }

@@ -64,7 +64,9 @@ def contrast(
     else:
         effects, effect = drawn[:, :half] - drawn[:, half:], means[:half] - means[half:]
         gap = pooled[:, :half] - pooled[:, half:] - threshold
-    low, high = np.quantile(effects, [0.025, 0.975], axis=0)
+    with np.errstate(invalid="ignore"):
+        low, high = np.quantile(effects, [0.025, 0.975], axis=0)
+    low, high = np.nan_to_num(low, nan=-np.inf, posinf=np.inf), np.nan_to_num(high, nan=np.inf, posinf=np.inf)
     p = student_below(gap if direction == "below" else -gap, 0.0)
     return np.stack([effect, np.minimum(low, effect), np.maximum(high, effect), p], axis=1)
 

@@ -5,6 +5,10 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import yaml
+
+from rmft.core.information import knowable
+from rmft.core.tasks import task_from_config
 from rmft.stages.check_config import mend
 
 USUAL = {"interaction": "dialogue", "output": "action"}
@@ -16,14 +20,14 @@ class Experiment:
     """What could be run: the ``--experiment`` argument.
 
     models: of each its ``kind`` ("words" or "numbers"), the tasks that it ``plays``, and whether it is ``large``: no model
-    that the laptop trains. tasks: entries of the config. suites: of each task all that stand beside it. methods, baselines:
-    their names. run: the selection of the config.
+    that the laptop trains. tasks: entries of the config. suites: of each task all that stand beside it. methods: entries of
+    the config. baselines: their names. run: the selection of the config.
     """
 
     models: dict[str, dict]
     tasks: dict[str, dict]
     suites: dict[str, list[str]]
-    methods: list[str]
+    methods: dict[str, dict]
     baselines: list[str]
     run: dict
 
@@ -65,10 +69,18 @@ def cells(claim: dict, experiment: Experiment) -> Iterator[Cell]:
         return
     for model, entry in experiment.models.items():
         for task in entry["plays"]:
-            if experiment.tasks[task]["environment"] not in where["environments"]:
-                continue
-            if where["models"] in ("any", entry["kind"]):
+            if where["models"] in ("any", entry["kind"]) and _fits(claim, task, experiment):
                 yield from _with_twins(claim, experiment, model, task)
+
+
+def _fits(claim: dict, task: str, experiment: Experiment) -> bool:
+    """Whether a claim can be tested on a task: its environment, suites where they are needed, and its method's score."""
+    entry = experiment.tasks[task]
+    bare = any("suites" in test for test in claim["tests"]) and not experiment.suites[task]
+    if bare or entry["environment"] not in claim["cells"]["environments"]:
+        return False
+    score = experiment.methods[claim["cells"]["method"]]["score"]
+    return score != "information_regret" or not knowable(task_from_config(task, entry))
 
 
 def _with_twins(claim: dict, experiment: Experiment, model: str, task: str) -> Iterator[Cell]:
@@ -107,31 +119,41 @@ def command(claim: dict, cell: Cell, experiment: Experiment) -> str:
     """What would run a cell beside all that is selected now, and then the claims again."""
     if cell.task == "theorem":
         return f"snakemake --cores all -- {TARGET}"
-    wanted = shlex.quote(f"run={_wanted(claim, cell, experiment)}")
+    changes = _wanted(claim, cell, experiment)
+    wanted = shlex.quote(f"run={changes}")
     if experiment.models[cell.model]["large"]:
         return f"snakemake --profile slurm --config door=cluster {wanted} -- {TARGET}"
-    return f"snakemake --cores all --config {wanted} -- {TARGET}"
+    return f"snakemake --cores all{f' --config {wanted}' * (changes != '{}')} -- {TARGET}"
 
 
 def _wanted(claim: dict, cell: Cell, experiment: Experiment) -> str:
-    """The entries of ``run`` that add a cell, as JSON, which is YAML too: lists replace, so they hold what is selected."""
+    """The entries of ``run`` that add a cell, as YAML: only those that differ. Lists replace, so they hold what is selected
+    too."""
     run, numeric = experiment.run, experiment.models[cell.model]["kind"] == "numbers"
     selection, tasks = run["numbers"] if numeric else run, [cell.task, *filter(None, cell.twins)]
-    instead = {}
-    for task in tasks:
-        own = {**selection, **run["instead"].get(task, {})}
-        instead[task] = {"methods": _union(own["methods"] if task in selection["tasks"] else [], _methods(claim))}
-        if not numeric:
-            instead[task]["models"] = _union(own["models"] if task in selection["tasks"] else [], [cell.model])
-        if rivals := [name for test in claim["tests"] for name in against(test, "baselines") or ()]:
-            instead[task]["baselines"] = _union(own["baselines"], rivals)
-    wanted = {"tasks": _union(selection["tasks"], tasks)}
+    own = {key: selection[key] for key in ("tasks", "models")}
+    wanted = {"tasks": _union(own["tasks"], tasks)}
     if numeric:
-        wanted = {"numbers": wanted | {"models": _union(selection["models"], [cell.model])}}
-    wanted["instead"] = instead
+        wanted |= {"models": _union(own["models"], [cell.model])}
+    wanted = {key: names for key, names in wanted.items() if names != own[key]}
+    wanted = ({"numbers": wanted} if wanted else {}) if numeric else wanted
+    if instead := {task: more for task in tasks if (more := _instead(claim, cell, task, experiment))}:
+        wanted["instead"] = instead
     if any("suites" in test for test in claim["tests"]):
-        wanted["suites"] = {cell.task: _union(run["suites"].get(cell.task, []), experiment.suites.get(cell.task, []))}
-    return json.dumps(wanted)
+        wanted["suites"] = {cell.task: _union(run["suites"].get(cell.task, []), experiment.suites[cell.task])}
+    return yaml.safe_dump(wanted, default_flow_style=True, sort_keys=False, width=10**6).strip()
+
+
+def _instead(claim: dict, cell: Cell, task: str, experiment: Experiment) -> dict[str, list[str]]:
+    """What a task must have instead of what it has now: more models, methods, baselines."""
+    run, numeric = experiment.run, experiment.models[cell.model]["kind"] == "numbers"
+    selection = run["numbers"] if numeric else run
+    own = {**selection, **run["instead"].get(task, {})}
+    rivals = [name for test in claim["tests"] for name in against(test, "baselines") or ()]
+    needed = {"methods": _methods(claim), "baselines": rivals} | ({} if numeric else {"models": [cell.model]})
+    begun = task in selection["tasks"]
+    wanted = {key: _union(own[key] if begun or key == "baselines" else [], names) for key, names in needed.items()}
+    return {key: names for key, names in wanted.items() if names != own[key]}
 
 
 def _union(names: list[str], more: list[str]) -> list[str]:

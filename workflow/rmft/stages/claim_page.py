@@ -29,7 +29,9 @@ SIGNS = {"below": "<", "above": ">"}
 
 def number(value: float) -> str:
     """Three digits, with a true minus sign."""
-    return "inf" if math.isinf(value) else f"{value:.3g}".replace("-", "−")
+    if math.isinf(value):
+        return "inf"
+    return "0" if abs(value) < 5e-5 else f"{value:.3g}".replace("-", "−")
 
 
 def chance(p: float) -> str:
