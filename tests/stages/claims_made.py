@@ -140,5 +140,5 @@ def write(folder: Path, made: dict[str, pd.DataFrame]) -> list[str]:
     for name, table in made.items():
         table.to_csv(folder / f"{name}.csv", index=False)
     paths = [str(folder / f"{name}.csv") for name in made]
-    out = ["--output", str(folder / "claims.json"), "--page", str(folder / "claims.md")]
+    out = ["--output", str(folder / "claims.json"), str(folder / "claims.md")]
     return ["--tables", *paths, "--experiment", json.dumps(EXPERIMENT), *out]

@@ -22,7 +22,7 @@ PARTS = ["Snakefile", "config.yaml", "config.laptop.yaml", "config.paper-laptop.
 STAND_IN = str(Path(__file__).with_name("stand_in.sh"))
 RUN = {"seeds": [0], "iterations": 2, "baselines": ["random", "ucb"]}  # of models in words alone
 SMALL = {"python": STAND_IN, "run": {**RUN, "numbers": {"models": []}}}
-END = ("results/tables/", "results/figures/", "results/report.html", "all")
+END = ("results/tables/", "results/figures/", "results/report.html", "results/claims.json", "all")
 
 
 @dataclass(frozen=True)
@@ -96,6 +96,7 @@ def reckon(config: dict) -> dict[str, str]:
     )
     jobs["results/tables/signatures.csv"] = "signatures"
     jobs |= {f"results/figures/{figure}.pdf": "draw" for figure in FIGURES}
+    jobs |= {"results/tables/growth.csv": "growth", "results/claims.json": "claims"}
     played = {task: {**run, **run["instead"].get(task, {})} for task in run["tasks"]}
     jobs |= {f"results/models/{m}/model.safetensors": "pretrain" for own in played.values() for m in own["models"]}
     if numbers := (run["numbers"] if run["numbers"]["models"] else None):

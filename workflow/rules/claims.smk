@@ -44,6 +44,5 @@ rule claims:
         "--claims workflow/claims.yaml "
         "--tables {input.tables} "
         "--experiment {params.experiment:q} "
-        "--output {output.claims} "
-        "--page {output.page} "
+        "--output {output.claims} {output.page} "
         "> {log} 2>&1"

@@ -46,14 +46,14 @@ def growth_exponent(curve: np.ndarray) -> tuple[float, float]:
 
 
 def influences(curves: np.ndarray) -> np.ndarray:
-    """What each of E episodes adds to beta of their mean curve (E of E x T, sum 0), by the delta method.
+    """What each of E episodes adds to beta of their mean curve (E x ... of E x ... x T, sum 0), by the delta method.
 
     beta of a resample is that of the mean plus, to first order, the mean influence of its episodes. Steps at which the
     mean is not above 0 stand at the floor, which no single episode moves.
     """
     mean = curves.mean(axis=0)
     shares = np.divide(curves, mean, out=np.ones_like(curves), where=mean > 0)
-    return (shares - 1) @ weights(curves.shape[1])
+    return (shares - 1) @ weights(curves.shape[-1])
 
 
 def trend_p_value(curve: np.ndarray) -> float:

@@ -123,8 +123,19 @@ def reported(question: Question, table: pd.DataFrame) -> Found | None:
     value = float(row[test["metric"]])
     low, high = (float(row.get(f"{test['metric']}_{end}", value)) for end in ("low", "high"))
     p = float(column(pooled, test["p"], test["table"]).iloc[0])
-    counts = {"episodes": int(row["episodes"]), "seeds": max(len(rows) - 1, 1)}
-    return Found(test["name"], value, low, high, p, **q.bound, **counts, test=f"{test['p']}, {test['table']}.csv")
+    p = max(p, normal_p(value, low, high, **q.bound))  # the table's p is of no effect, or of beta = 1
+    own = rows[rows["seed"] != "all"]  # where seeds are pooled, tables may count the episodes of all of them
+    counts = {"episodes": int((own if len(own) else pooled)["episodes"].iloc[0]), "seeds": max(len(own), 1)}
+    return Found(
+        test["name"],
+        value,
+        low,
+        high,
+        p,
+        **q.bound,
+        **counts,
+        test=f"{test['p']} of {test['table']}.csv, and normal at the threshold",
+    )
 
 
 def excess(question: Question, table: pd.DataFrame) -> Found | None:

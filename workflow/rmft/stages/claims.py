@@ -73,10 +73,13 @@ def plain(value: object) -> object:
 
 def work(args: argparse.Namespace) -> None:
     """Decide every claim, then write the file for programs and the page for people."""
+    if odd := [path for path in args.output if path.suffix not in (".json", ".md")]:
+        raise ValueError(f"--output: must end in .json or .md, not {odd[0]}")
     tables = {path.stem: read_table(path.parent, path.stem) for path in args.tables}
     rows = verdicts(read_claims(args.claims), tables, experiment_from_json(args.experiment))
-    files.write_text(args.output, json.dumps(plain(rows), indent=1, allow_nan=False) + "\n")
-    files.write_text(args.page, page(rows))
+    written = {".json": json.dumps(plain(rows), indent=1, allow_nan=False) + "\n", ".md": page(rows)}
+    for path in args.output:
+        files.write_text(path, written[path.suffix])
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -87,8 +90,7 @@ def main(argv: list[str] | None = None) -> int:
         "--tables", type=Path, nargs="+", required=True, help="CSV tables; a claim on another is not run"
     )
     parser.add_argument("--experiment", required=True, help="JSON: all models and tasks, and what is selected")
-    parser.add_argument("--output", type=Path, required=True, help="claims.json")
-    parser.add_argument("--page", type=Path, required=True, help="claims.md")
+    parser.add_argument("--output", type=Path, nargs="+", required=True, help="claims.json, claims.md")
     return program.run(parser, work, argv)
 
 
