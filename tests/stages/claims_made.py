@@ -121,7 +121,7 @@ def tables() -> dict[str, pd.DataFrame]:
         episodes=EPISODES, change_aligned=0.2, change_aligned_low=0.1, change_aligned_high=0.3, p_change_aligned=1e-9
     )
     chosen = [{k: v for k, v in row.items() if k != "suite"} | {"iteration": 0} for row in where]
-    selection = pd.DataFrame(chosen).assign(selected=100, lucky_all=0.2)
+    selection = pd.DataFrame(chosen).assign(selected=EPISODES, lucky_all=0.2)
     selection = selection.assign(lucky_selected=0.6, lucky_selected_low=0.5, lucky_selected_high=0.7)
     runs = pd.DataFrame({"seed": np.repeat(["0", "1"], 48)})
     regret = runs.assign(ftrl=10.0, difference=0.001, difference_low=-0.005, difference_high=0.006, episodes=1024)

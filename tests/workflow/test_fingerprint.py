@@ -89,7 +89,7 @@ def test_the_rollout_does_not_hang_on_regret_and_score_does():
     assert "rmft.core.tasks" in modules("rmft.stages.rollout")
 
 
-@pytest.mark.parametrize("stage", ["score", "select", "tables", "draw", "report"])
+@pytest.mark.parametrize("stage", ["score", "select", "tables", "growth", "claims", "draw", "report"])
 def test_cheap_stages_have_no_torch_in_their_imports(stage):
     code = modules(f"rmft.stages.{stage}")
     assert ROOT.joinpath(f"rmft/stages/{stage}.py").is_file()

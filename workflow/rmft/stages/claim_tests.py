@@ -158,7 +158,7 @@ def largest(question: Question, table: pd.DataFrame) -> Found:
     """The largest of all runs, with the least and the largest for an interval; p: that fewer than 9 of 10 keep it."""
     values = column(table, question.test["metric"], question.test["table"])
     p = share_p(int((values < question.test["threshold"]).sum()), len(values))
-    counts = {"episodes": len(values), "seeds": table["seed"].nunique()}
+    counts = _counts(table, 1)
     told = "binomial, that more than nine of ten runs keep the bound; interval: all runs"
     ends = [float(v) for v in (values.max(), values.min(), values.max())]
     return Found(question.test["name"], *ends, p, **question.bound, **counts, test=told)
@@ -173,9 +173,15 @@ def equivalent(question: Question, table: pd.DataFrame) -> Found:
     ps = [max(normal_p(*b, "below", q.test["threshold"]), normal_p(*b, "above", -q.test["threshold"])) for b in bounds]
     e, a, b = max(bounds, key=lambda found: max(abs(found[1]), abs(found[2])))
     least = 0.0 if a <= 0 <= b else min(abs(a), abs(b))
-    counts = {"episodes": int(table["episodes"].max()) * len(table), "seeds": table["seed"].nunique()}
+    counts = _counts(table, int(table["episodes"].max()))
     told = "two one-sided normal tests in every run, the worst of all; interval: the worst run's, without its sign"
     return Found(q.test["name"], abs(e), least, max(abs(a), abs(b)), max(ps), **q.bound, **counts, test=told)
+
+
+def _counts(table: pd.DataFrame, episodes: int) -> dict[str, int]:
+    """How many episodes (or none, but runs) stand behind a table of runs, for each of its seeds."""
+    seeds = table["seed"].nunique()
+    return {"episodes": episodes * len(table) // seeds, "seeds": seeds}
 
 
 KINDS = {"reported": reported, "excess": excess, "largest": largest, "equivalent": equivalent}
