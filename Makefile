@@ -19,10 +19,10 @@ paper-laptop: $(ENV) ## every task, suite, method and context with the small mod
 	@$(BIN)/python -m rmft.stages.summary --tables results/tables
 
 figures: $(ENV) ## the figures, from tables that exist
-	@$(BIN)/snakemake --cores all --quiet host rules reason --allowed-rules draw figures -- figures
+	@$(BIN)/snakemake --cores all --quiet host rules reason --allowed-rules draw manifest figures -- figures
 
 report: $(ENV) ## the figures and the report, from tables that exist
-	@$(BIN)/snakemake --cores all --quiet host rules reason --allowed-rules draw report -- results/report.html
+	@$(BIN)/snakemake --cores all --quiet host rules reason --allowed-rules draw manifest report -- results/report.html
 
 plan: $(ENV) ## what reproduce would run
 	@$(BIN)/snakemake --dry-run --quiet host rules reason

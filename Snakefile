@@ -48,7 +48,7 @@ rule all:
     input:
         EVERYTHING,
         expand("results/tables/{table}.csv", table=TABLES),
-        expand("results/figures/{figure}.{format}", figure=FIGURES, format=["pdf", "png"]),
+        expand("results/figures/{figure}.{format}", figure=FIGURES, format=["pdf", "png", "csv"]),
         "results/report.html",
         "results/claims.json",
 
@@ -59,4 +59,5 @@ include: "workflow/rules/theory.smk"
 include: "workflow/rules/tables.smk"
 include: "workflow/rules/evidence.smk"
 include: "workflow/rules/claims.smk"
+include: "workflow/rules/tracking.smk"
 include: "workflow/rules/figures.smk"

@@ -7,6 +7,7 @@ import pytest
 from rmft.stages import tables as stage
 
 sys.path.insert(0, str(Path(__file__).parent))
+import judged
 import synthetic
 
 
@@ -18,6 +19,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = results / "tables"
     assert stage.main(["--results", str(results), "--selection", chosen, "--output", str(out)]) == 0
     synthetic.write_theory(out)
+    judged.write(out)
     return out
 
 
@@ -29,6 +31,6 @@ def drawn(folder: Path) -> Path:
 
     out = folder.parent / "figures"
     for name in FIGURES:
-        files = [str(out / f"{name}.{kind}") for kind in ("pdf", "png")]
+        files = [str(out / f"{name}.{kind}") for kind in ("pdf", "png", "csv")]
         assert draw.main(["--figure", name, "--tables", str(folder), "--output", *files]) == 0
     return out

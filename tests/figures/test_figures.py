@@ -22,12 +22,11 @@ def texts(figure: Figure) -> str:
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_two_draws_give_the_same_bytes_and_no_date(name: str, folder: Path, drawn: Path, tmp_path: Path) -> None:
-    files = [tmp_path / f"{name}.{kind}" for kind in ("pdf", "png")]
-    assert draw.main(["--figure", name, "--tables", str(folder), "--output", *map(str, files)]) == 0
-    for file in files:
-        assert file.read_bytes() == (drawn / file.name).read_bytes()
-    assert b"CreationDate" not in files[0].read_bytes()
-    assert files[0].read_bytes().startswith(b"%PDF") and files[1].read_bytes().startswith(b"\x89PNG")
+    """The PDF; test_evidence_figures.py does the same with the PNG."""
+    file = tmp_path / f"{name}.pdf"
+    assert draw.main(["--figure", name, "--tables", str(folder), "--output", str(file)]) == 0
+    assert file.read_bytes() == (drawn / file.name).read_bytes()
+    assert b"CreationDate" not in file.read_bytes() and file.read_bytes().startswith(b"%PDF")
 
 
 @pytest.mark.parametrize("name", FIGURES)
@@ -35,6 +34,8 @@ def test_every_axis_is_named_and_no_text_leaves_the_page(name: str, folder: Path
     figure = draw.figure_of(name, folder)
     figure.draw_without_rendering()
     for axes in figure.get_axes():
+        if axes.get_label() == "<colorbar>":
+            continue
         row = [axes] + [a for a in figure.get_axes() if a.get_shared_y_axes().joined(a, axes)]
         column = [a for a in figure.get_axes() if a.get_position().x0 == axes.get_position().x0]
         assert any(a.get_ylabel() for a in row) or any(label.get_text() for a in row for label in a.get_yticklabels())

@@ -3,11 +3,19 @@
 import copy
 import importlib
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
+
+from rmft.figures import FIGURES
+from rmft.stages import draw, manifest, report, tables
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "figures"))
+import judged
+import synthetic
 
 CONTEXTS = Path(__file__).parents[2] / "workflow/scenarios"
 SUMMARY = {"name": "told", "interaction": "summary"}
@@ -70,3 +78,33 @@ def worldly(
             ended = stage(name, name="worldly", model=entry, **flags)
             assert ended.status == 0, ended.stderr
         return folder
+
+
+@pytest.fixture(scope="session")
+def reported(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """A made-up results folder with its tables, figures, manifest, claims and report.html. Read-only."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base if worker_id == "master" else base.parent) / "reported"
+    folder.mkdir(exist_ok=True)
+    with FileLock(folder.with_suffix(".lock")):
+        if not (folder / "results/report.html").exists():
+            report_on(folder)
+    return folder / "results"
+
+
+def report_on(folder: Path) -> None:
+    """Make up results and run all stages that follow on them."""
+    made = synthetic.write_results(folder, 12, 4, 4, iterations=1)
+    chosen = json.dumps(synthetic.selection(iterations=1))
+    at, figures = str(made / "tables"), made / "figures"
+    assert tables.main(["--results", str(made), "--selection", chosen, "--output", at]) == 0
+    synthetic.write_theory(made / "tables")
+    judged.write(made / "tables")
+    for name in FIGURES:
+        forms = [str(figures / f"{name}.{form}") for form in ("png", "csv")]
+        assert draw.main(["--figure", name, "--tables", at, "--output", *forms]) == 0
+    entries, listed = str(CONTEXTS.parent / "figures.yaml"), str(figures / "manifest.json")
+    assert manifest.main(["--entries", entries, "--figures", str(figures), "--output", listed]) == 0
+    folders = ["--tables", at, "--figures", str(figures), "--captions", str(CONTEXTS.parent / "report")]
+    config = '{"rollout": {"scenarios": 64}}'
+    assert report.main([*folders, "--config", config, "--output", str(made / "report.html")]) == 0

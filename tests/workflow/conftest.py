@@ -97,6 +97,7 @@ def reckon(config: dict) -> dict[str, str]:
     jobs["results/tables/signatures.csv"] = "signatures"
     jobs |= {f"results/figures/{figure}.pdf": "draw" for figure in FIGURES}
     jobs |= {"results/tables/growth.csv": "growth", "results/claims.json": "claims"}
+    jobs |= {"results/figures/manifest.json": "manifest", "results/tables/tracking.csv": "tracking"}
     played = {task: {**run, **run["instead"].get(task, {})} for task in run["tasks"]}
     jobs |= {f"results/models/{m}/model.safetensors": "pretrain" for own in played.values() for m in own["models"]}
     if numbers := (run["numbers"] if run["numbers"]["models"] else None):

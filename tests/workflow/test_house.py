@@ -88,7 +88,9 @@ def test_a_rule_can_be_reasoned_with_on_its_own(name):
 @pytest.mark.parametrize("name", sorted(STAGED))
 def test_the_stage_knows_every_flag_that_its_rule_gives(name):
     stage = re.search(r"rmft\.stages\.(\w+)", STAGED[name])[1]
-    text = (PACKAGE / f"stages/{stage}.py").read_text()
+    path = PACKAGE / f"stages/{stage}.py"
+    shared = [PACKAGE / f"stages/{name.split('.')[2]}.py" for name in imports(path) if name.startswith("rmft.stages.")]
+    text = "".join(file.read_text() for file in {path, *filter(Path.is_file, shared)})
     flags = re.findall(r'^ +"(--[a-z-]+)', STAGED[name], re.MULTILINE)
     assert flags
     assert [flag for flag in flags if f'"{flag}"' not in text] == []

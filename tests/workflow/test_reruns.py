@@ -1,11 +1,13 @@
 """What runs again after a change, and what does not (design.md section 4)."""
 
 import os
+import re
 import shutil
 from pathlib import Path
 
 import pytest
 
+ROOT = Path(__file__).parents[2]
 CELLS = "results/cells/tiny/mab-gaussian"
 BASE = f"{CELLS}/base/seed0/iter0"
 
@@ -44,7 +46,8 @@ def test_an_edited_regret_reruns_score_and_what_follows_but_no_base_rollout(tree
 def test_an_edited_figure_redraws_itself_alone(tree):
     path = tree.folder / "workflow/rmft/figures/reading.py"
     path.write_text(path.read_text() + "\nCHANGED = 1\n")
-    assert set(tree.would_run()) - {"all"} == {"results/figures/reading.pdf", "results/report.html"}
+    again = {"results/figures/reading.pdf", "results/figures/manifest.json", "results/report.html"}
+    assert set(tree.would_run()) - {"all"} == again
 
 
 def test_an_edited_wording_reruns_what_reads_it(tree):
@@ -194,3 +197,15 @@ def test_paper_laptop_reruns_nothing_that_reproduce_has_finished(tree, before_th
     plan = before_the_end(tree.would_run(laid=("config.paper-laptop.yaml", "small.yaml")))
     assert "results/cells/tiny-online/fol-adaptive/distil-ucb/seed0/iter1/policy.json" in plan
     assert [output for output in plan if (tree.folder / output).exists()] == []
+
+
+@pytest.mark.parametrize(("target", "rules"), [("figures", {"draw", "manifest"}), ("results/report.html", {"report"})])
+def test_figures_and_report_need_tables_alone(tree, target, rules):
+    """With everything but the tables gone: what the Makefile's targets may run is enough, and no other rule is asked for."""
+    for name in ("cells", "models", "baselines", "theory"):
+        shutil.rmtree(tree.folder / "results" / name)
+    shutil.rmtree(tree.folder / "results/figures")
+    (tree.folder / "results/report.html").unlink()
+    allowed = re.search(rf"--allowed-rules (.*) -- {target}$", (ROOT / "Makefile").read_text(), re.MULTILINE)[1].split()
+    jobs = tree.would_run("--allowed-rules", *allowed, "--", target)
+    assert rules <= set(jobs.values()) <= {"draw", "manifest", "report", "figures"}

@@ -30,7 +30,7 @@ THEORY_TABLES = (
 )
 TABLES = (
     "evaluation curves suff_fail summary comparisons selection selected_regret calibration reading learning_curves cells".split()
-    + ["signatures", "growth"]
+    + ["signatures", "growth", "tracking"]
     + THEORY_TABLES
 )
 CLAIM_TABLES = "evaluation growth selection theorem theorem_regret".split()  # and reasoning, where it is made
@@ -361,6 +361,9 @@ TRAININGS = of_cells(own, 1, 0, "sft.json")
 BASELINES = [f"results/baselines/{task}/{name}.parquet" for task in TASKS for name in baselines_of(task)] + expand(
     "results/baselines/{task}/{name}.parquet", task=RUN["calibration_tasks"], name=RUN["calibration_baselines"]
 )
+MOVING = [task for task in TASKS if config["tasks"][task]["environment"] == "ns-mab"]
+MOVING_HELDOUTS = [path for path in of_cells(policy_cell, 0, 0, "heldout.parquet") if path.split("/")[3] in MOVING]
+MOVING_BASELINES = [f"results/baselines/{task}/{name}.json" for task in MOVING for name in baselines_of(task)]
 THEORY_PARTS = (
     expand(
         "results/theory/{space}/d{arms}/{table}.csv",

@@ -2,12 +2,13 @@
 
 
 rule draw:
-    """One figure, as PDF and PNG."""
+    """One figure, as PDF and PNG, and the rows that it shows."""
     input:
         tables=expand("results/tables/{table}.csv", table=TABLES),
     output:
         pdf="results/figures/{figure}.pdf",
         png="results/figures/{figure}.png",
+        data="results/figures/{figure}.csv",
     log:
         "results/logs/draw/{figure}.log",
     benchmark:
@@ -18,14 +19,37 @@ rule draw:
         "{PYTHON} -m rmft.stages.draw "
         "--figure {wildcards.figure} "
         "--tables results/tables "
-        "--output {output.pdf} {output.png} "
+        "--output {output.pdf} {output.png} {output.data} "
         "> {log} 2>&1"
 
 
 rule figures:
     """Every figure."""
     input:
-        figures=expand("results/figures/{figure}.{kind}", figure=FIGURES, kind=["pdf", "png"]),
+        figures=expand("results/figures/{figure}.{kind}", figure=FIGURES, kind=["pdf", "png", "csv"]),
+        manifest="results/figures/manifest.json",
+
+
+rule manifest:
+    """Of every figure: which claims, cells, tables, and whether it shows anything."""
+    input:
+        data=expand("results/figures/{figure}.csv", figure=FIGURES),
+    output:
+        manifest="results/figures/manifest.json",
+    log:
+        "results/logs/manifest.log",
+    benchmark:
+        "results/benchmarks/manifest.tsv"
+    params:
+        entries="workflow/figures.yaml",
+        wording=wording("workflow/figures.yaml"),
+        code=fingerprint("manifest"),
+    shell:
+        "{PYTHON} -m rmft.stages.manifest "
+        "--entries {params.entries} "
+        "--figures results/figures "
+        "--output {output.manifest} "
+        "> {log} 2>&1"
 
 
 rule report:
@@ -34,6 +58,7 @@ rule report:
         tables=expand("results/tables/{table}.csv", table=TABLES),
         experiment="results/tables/experiment.json",
         figures=expand("results/figures/{figure}.png", figure=FIGURES),
+        manifest="results/figures/manifest.json",
     output:
         report="results/report.html",
     log:

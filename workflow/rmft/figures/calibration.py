@@ -16,6 +16,11 @@ PANELS = {
 TOLERANCE = 0.03
 
 
+def rows(calibration: pd.DataFrame) -> tuple[pd.DataFrame]:
+    """What has a value to be compared with."""
+    return (calibration[calibration["published"].notna()],)
+
+
 def draw(calibration: pd.DataFrame) -> Figure:
     """From calibration.csv: rows that have a value to compare with."""
     known = calibration[calibration["published"].notna()]

@@ -10,6 +10,13 @@ from rmft.figures import style
 TABLES = ("summary",)
 
 
+def rows(summary: pd.DataFrame) -> tuple[pd.DataFrame]:
+    """Policies, seeds pooled, on tasks that some other task of the same model is alike to."""
+    own = style.policies(style.primary(summary))
+    own = own[own["seed"] == "all"]
+    return (own[own.groupby(["model", "alike"])["task"].transform("nunique") > 1],)
+
+
 def draw(summary: pd.DataFrame) -> Figure:
     """From summary.csv: a band for each model and group of tasks that are alike."""
     own = style.policies(style.primary(summary))

@@ -5,10 +5,15 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 
-from rmft.figures import style
+from rmft.figures import evidence, style
 
 TABLES = ("summary",)
 RIVAL_MARKERS = ["o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h", "*"]
+
+
+def rows(summary: pd.DataFrame) -> tuple[pd.DataFrame]:
+    """Policies in words and their baselines, on the tasks as they stand."""
+    return (evidence.worded(summary),)
 
 
 def draw(summary: pd.DataFrame) -> Figure:

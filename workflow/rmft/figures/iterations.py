@@ -4,10 +4,16 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 
-from rmft.figures import style
+from rmft.figures import evidence, style
 
 TABLES = ("summary", "selection")
 BOUNDS, DASHES = ("random", "greedy", "follow-the-leader"), ((0, (1, 1.5)), (0, (4, 1.5)), (0, (4, 1.5)))
+
+
+def rows(summary: pd.DataFrame, selection: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Policies in words and their baselines, on the tasks as they stand, and what was selected from them."""
+    shown = evidence.worded(summary)
+    return shown, evidence.of_pairs(selection, style.pairs(style.worded(shown)))
 
 
 def draw(summary: pd.DataFrame, selection: pd.DataFrame) -> Figure:

@@ -9,6 +9,11 @@ from rmft.figures import style
 TABLES = ("learning_curves",)
 
 
+def rows(learning_curves: pd.DataFrame) -> tuple[pd.DataFrame]:
+    """Losses of language models: of pretraining and of fine-tuning."""
+    return (learning_curves[learning_curves["stage"].isin(["pretrain", "sft"])],)
+
+
 def draw(learning_curves: pd.DataFrame) -> Figure:
     """From learning_curves.csv."""
     pretrain = learning_curves[learning_curves["stage"] == "pretrain"]

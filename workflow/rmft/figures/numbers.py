@@ -4,9 +4,14 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from rmft.figures import style
+from rmft.figures import evidence, style
 
 TABLES = ("curves",)
+
+
+def rows(curves: pd.DataFrame) -> tuple[pd.DataFrame]:
+    """Policies in numbers and their baselines, on the tasks as they stand."""
+    return (evidence.numeric(curves),)
 
 
 def draw(curves: pd.DataFrame) -> Figure:

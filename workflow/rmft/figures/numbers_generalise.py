@@ -4,10 +4,15 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from rmft.figures import style
+from rmft.figures import evidence, style
 
 TABLES = ("summary",)
 _ORACLES = ("best-fixed-arm", "per-step-oracle")  # no policy can know what they know
+
+
+def rows(summary: pd.DataFrame) -> tuple[pd.DataFrame]:
+    """Policies in numbers and their baselines, under every suite."""
+    return (evidence.rivalled(summary, "numeric"),)
 
 
 def draw(summary: pd.DataFrame) -> Figure:

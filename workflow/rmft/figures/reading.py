@@ -14,6 +14,11 @@ SHARES = {
 TOLD = {"exploit": ("told to exploit", style.OKABE_ITO[1], "o"), "nothing": ("told nothing", style.OKABE_ITO[0], "s")}
 
 
+def rows(reading: pd.DataFrame) -> tuple[pd.DataFrame]:
+    """All of them."""
+    return (reading,)
+
+
 def draw(reading: pd.DataFrame) -> Figure:
     """From reading.csv."""
     pairs = style.pairs(reading)

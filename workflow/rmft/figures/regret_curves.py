@@ -4,9 +4,14 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 
-from rmft.figures import style
+from rmft.figures import evidence, style
 
 TABLES = ("curves",)
+
+
+def rows(curves: pd.DataFrame) -> tuple[pd.DataFrame]:
+    """Policies in words and their baselines, on the tasks as they stand."""
+    return (evidence.worded(curves),)
 
 
 def draw(curves: pd.DataFrame) -> Figure:

@@ -11,6 +11,11 @@ TABLES = ("selected_regret",)
 SCORES = ("regret", "information_regret")
 
 
+def rows(selected_regret: pd.DataFrame) -> tuple[pd.DataFrame]:
+    """All of them."""
+    return (selected_regret,)
+
+
 def draw(selected_regret: pd.DataFrame) -> Figure:
     """From selected_regret.csv."""
     counted = selected_regret.groupby(["model", "task", "method", "seed", "iteration"])["selected"].agg(["size", "sum"])

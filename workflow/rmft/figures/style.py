@@ -1,6 +1,7 @@
 """How every figure looks: colours safe for the colour-blind, type readable in print, the same bytes on every draw."""
 
 from collections.abc import Callable, Iterable
+from textwrap import wrap
 
 import matplotlib
 import numpy as np
@@ -17,6 +18,7 @@ INK, GREY, FAINT = "#222222", "#6b6b6b", "#b5b5b5"
 OKABE_ITO = ["#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#332288", "#999933"]
 HALO = [withStroke(linewidth=2, foreground="white")]
 MARKERS = ["o", "s", "^", "D", "v", "P", "X", "p"]
+FIRST = ("rmft", "rmft-information", "random-k")  # the methods of every door
 ABREAST = 4  # panels side by side at most
 PRIMARY_SUITE = "in-distribution"
 
@@ -47,6 +49,7 @@ RC = {
     "legend.framealpha": 0.85,
     "lines.linewidth": 1.4,
     "figure.facecolor": "white",
+    "figure.dpi": 200,  # the same as when saved: text has another width at another resolution
     "savefig.dpi": 200,
     "pdf.fonttype": 42,
     "svg.hashsalt": "rmft",
@@ -65,14 +68,22 @@ def apply() -> None:
     matplotlib.rcParams.update(RC)
 
 
+def places(methods: Iterable[str]) -> dict[str, int]:
+    """A place for each method: that of FIRST for those, so that they look alike in all figures; for others their order."""
+    methods = list(dict.fromkeys(methods))
+    first = FIRST if set(FIRST) & set(methods) else ()
+    order = [*first, *(m for m in methods if m not in first)]
+    return {m: order.index(m) for m in methods}
+
+
 def colours(methods: Iterable[str]) -> dict[str, str]:
-    """A colour per method, by its place in the experiment."""
-    return {m: OKABE_ITO[i % len(OKABE_ITO)] for i, m in enumerate(methods)}
+    """A colour per method, by its place."""
+    return {m: OKABE_ITO[i % len(OKABE_ITO)] for m, i in places(methods).items()}
 
 
 def markers(methods: Iterable[str]) -> dict[str, str]:
-    """A marker per method, by its place in the experiment."""
-    return {m: MARKERS[i % len(MARKERS)] for i, m in enumerate(methods)}
+    """A marker per method, by its place."""
+    return {m: MARKERS[i % len(MARKERS)] for m, i in places(methods).items()}
 
 
 def shades(colour: str, count: int) -> list[tuple[float, ...]]:
@@ -127,9 +138,9 @@ def of_pair(table: pd.DataFrame, pair: Pair) -> pd.DataFrame:
 
 
 def title(rows: pd.DataFrame, panels: int = 1) -> str:
-    """The label of a method's rows on two lines: its name, then its constants; on more where many panels stand abreast."""
-    label = unique(rows["label"])[0].replace(" (", "\n(", 1)
-    return label.replace(", ", ",\n") if panels > 3 else label
+    """The label of a method's rows: its name, then its constants on as many lines as ``panels`` side by side need."""
+    name, _, constants = unique(rows["label"])[0].partition(" (")
+    return "\n".join([name, *wrap(f"({constants}", max(16, 88 // panels))]) if constants else name
 
 
 def measure(rows: pd.DataFrame) -> str:

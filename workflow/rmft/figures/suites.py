@@ -5,7 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
 
-from rmft.figures import style
+from rmft.figures import evidence, style
 
 TABLES = ("summary",)
 ABREAST = 3
@@ -14,6 +14,15 @@ SIGNS = {  # by the 95% interval of the change: (marker, filled, shade, in words
     "hurt": (">", True, "#fbe6db", "hurt: higher"),
     "unclear": ("o", False, "none", "neither: the 95% interval of the change holds 0"),
 }
+
+
+def rows(summary: pd.DataFrame) -> tuple[pd.DataFrame]:
+    """Of the (model, task) pairs that were played under suites: policies, seeds pooled, and baselines."""
+    pooled = summary[summary["seed"] == "all"]
+    own = style.policies(pooled)
+    pairs = [pair for pair in style.pairs(own) if style.of_pair(own, pair)["suite"].nunique() > 1]
+    rivals = pooled["kind"].isin(["baseline", "oracle"]) & pooled["task"].isin([task for _, task in pairs])
+    return (pooled[rivals | pooled.index.isin(evidence.of_pairs(own, pairs).index)],)
 
 
 def draw(summary: pd.DataFrame) -> Figure:
@@ -50,7 +59,7 @@ def best(rivals: pd.DataFrame, suite: str) -> pd.Series | None:
 
 def _height(own: pd.DataFrame, pair: style.Pair) -> float:
     """Inches of a band."""
-    return 0.7 + style.rows_of_panels(own, pair, ABREAST) * (0.75 + 0.33 * style.of_pair(own, pair)["suite"].nunique())
+    return 0.9 + style.rows_of_panels(own, pair, ABREAST) * (0.75 + 0.33 * style.of_pair(own, pair)["suite"].nunique())
 
 
 def _methods(band: SubFigure, pair: style.Pair, summary: pd.DataFrame, own: pd.DataFrame) -> None:
@@ -64,7 +73,7 @@ def _methods(band: SubFigure, pair: style.Pair, summary: pd.DataFrame, own: pd.D
     for axis, method in zip(axes, methods, strict=True):
         here = rows[rows["method"] == method]
         _panel(axis, here, rivals, suites, tones[method])
-        axis.set_title(style.title(here))
+        axis.set_title(style.title(here, min(len(methods), ABREAST) + 1))  # names of suites take a panel's room
         axis.set_xlim(left, right)
         axis.set_xlabel("mean regret per step")
         axis.set_yticks(range(len(suites)), [_name(rows, rivals, suite) for suite in suites], fontsize=6.3)

@@ -16,6 +16,11 @@ VALUES = {
 NOISES = {"trajectory": "noise by trajectory", "step": "noise by step"}
 
 
+def rows(theorem_limit: pd.DataFrame) -> tuple[pd.DataFrame]:
+    """All of them."""
+    return (theorem_limit,)
+
+
 def draw(theorem_limit: pd.DataFrame) -> Figure:
     """From theorem_limit.csv: error above, length beneath, a column for each space."""
     if theorem_limit.empty:
@@ -26,7 +31,7 @@ def draw(theorem_limit: pd.DataFrame) -> Figure:
     grid[0, 0].set_yscale("log")
     for axis in grid[-1]:
         axis.set_xlabel("L: trajectories of a scenario")
-    grid[0, -1].legend(loc="lower left")
+    grid[-1, 0].legend(loc="center right")
     first, seeds = theorem_limit.iloc[0], theorem_limit["seed"].nunique()
     note = f"d = {first['d']}, T = {first['T']}; {seeds} seed{'s' * (seeds != 1)}, a mark each; lines: their means."
     figure.supxlabel(note, fontsize=7, color=style.GREY)

@@ -11,6 +11,12 @@ TABLES = ("theorem_matrices",)
 COLUMNS = {"learnt": "learnt", "closed_form": "closed form", "difference": "learnt less closed form"}
 
 
+def rows(theorem_matrices: pd.DataFrame) -> tuple[pd.DataFrame]:
+    """Of each space and covariance the largest d and T, at the first s and seed."""
+    kinds = [_one(part) for _, part in theorem_matrices.groupby(["space", "covariance"], sort=False)]
+    return (pd.concat(kinds) if kinds else theorem_matrices,)
+
+
 def draw(theorem_matrices: pd.DataFrame) -> Figure:
     """From theorem_matrices.csv: of each space and covariance the largest d and T, at the first s and seed."""
     table = theorem_matrices.assign(difference=theorem_matrices["learnt"] - theorem_matrices["closed_form"])

@@ -16,6 +16,11 @@ VALUES = {
 YARDSTICKS = {"ftrl": "FTRL, eta of the closed form", "foresight": "foresight: E[best in hindsight | history]"}
 
 
+def rows(theorem_distances: pd.DataFrame) -> tuple[pd.DataFrame]:
+    """All of them."""
+    return (theorem_distances,)
+
+
 def draw(theorem_distances: pd.DataFrame) -> Figure:
     """From theorem_distances.csv: root mean square distance of policies at each step, on common histories."""
     if theorem_distances.empty:

@@ -11,6 +11,11 @@ GRID = ["s", "covariance", "seed"]
 LIMIT = 0.02
 
 
+def rows(theorem_training: pd.DataFrame) -> tuple[pd.DataFrame]:
+    """All of them."""
+    return (theorem_training,)
+
+
 def draw(theorem_training: pd.DataFrame) -> Figure:
     """From theorem_training.csv: a panel for each space and T, a colour for each d, a line for each run."""
     spaces, horizons = style.unique(theorem_training["space"]), sorted(theorem_training["T"].unique())

@@ -1,9 +1,16 @@
-"""draw: one figure from the tables, as PDF and PNG; the same tables give the same bytes."""
+"""draw: one figure from the tables, as PDF and PNG, and the rows that it shows as CSV; the same tables give the same bytes.
+
+The CSV holds lines of the tables as they stand there. Where a figure has several tables, their lines follow each other
+under all their columns, and a first column ``table`` says whose a line is.
+"""
 
 import argparse
 import sys
+from dataclasses import dataclass
+from functools import cached_property
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -23,11 +30,51 @@ def read_table(folder: Path, name: str) -> pd.DataFrame:
         raise ValueError(f"{path}: cannot be read ({error}); delete it and make the tables again") from None
 
 
+@dataclass(frozen=True)
+class Drawing:
+    """A figure by its name, and the tables that it is drawn from."""
+
+    name: str
+    folder: Path
+
+    @cached_property
+    def module(self) -> ModuleType:
+        """What draws it: TABLES, ``rows`` and ``draw``."""
+        return import_module(f"rmft.figures.{self.name}")
+
+    @cached_property
+    def rows(self) -> tuple[pd.DataFrame, ...]:
+        """The rows that it shows, table by table."""
+        return self.module.rows(*(read_table(self.folder, table) for table in self.module.TABLES))
+
+    def figure(self) -> Figure:
+        """Draw it from those rows alone."""
+        style.apply()
+        return settled(self.module.draw(*self.rows))
+
+    def data(self) -> str:
+        """Those rows as CSV: line for line as the tables have them."""
+        parts = [
+            pd.read_csv(self.folder / f"{table}.csv", dtype=str, keep_default_na=False).loc[rows.index]
+            for table, rows in zip(self.module.TABLES, self.rows, strict=True)
+        ]
+        if len(parts) > 1:
+            named = zip(self.module.TABLES, parts, strict=True)
+            parts = [part.assign(table=table)[["table", *part.columns]] for table, part in named]
+        return pd.concat(parts).to_csv(index=False, lineterminator="\n")
+
+
+def settled(figure: Figure) -> Figure:
+    """The figure with its layout made once and for all: every pass moves it a little, and saving is a pass."""
+    for _ in range(2):
+        figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    return figure
+
+
 def figure_of(name: str, folder: Path) -> Figure:
     """Draw a figure by its name from the tables in a folder."""
-    module = import_module(f"rmft.figures.{name}")
-    style.apply()
-    return module.draw(*(read_table(folder, table) for table in module.TABLES))
+    return Drawing(name, folder).figure()
 
 
 def save(figure: Figure, path: Path) -> None:
@@ -38,19 +85,24 @@ def save(figure: Figure, path: Path) -> None:
 
 def work(args: argparse.Namespace) -> None:
     """Draw the figure once and write it in every form asked for."""
-    if odd := [path for path in args.output if path.suffix not in style.METADATA]:
-        raise ValueError(f"--output: must end in {' or '.join(style.METADATA)}, not {odd[0]}")
-    figure = figure_of(args.figure, args.tables)
+    forms = [*style.METADATA, ".csv"]
+    if odd := [path for path in args.output if path.suffix not in forms]:
+        raise ValueError(f"--output: must end in {' or '.join(forms)}, not {odd[0]}")
+    drawing = Drawing(args.figure, args.tables)
+    figure = drawing.figure()
     for path in args.output:
-        save(figure, path)
+        if path.suffix == ".csv":
+            files.write_text(path, drawing.data())
+        else:
+            save(figure, path)
 
 
 def main(argv: list[str] | None = None) -> int:
     """The stage's command line."""
-    parser = argparse.ArgumentParser(prog="draw", description=__doc__)
+    parser = argparse.ArgumentParser(prog="draw", description=__doc__.splitlines()[0])
     parser.add_argument("--figure", choices=FIGURES, required=True, help="which figure")
     parser.add_argument("--tables", type=Path, required=True, help="the folder of the CSV files")
-    parser.add_argument("--output", type=Path, nargs="+", required=True, help="the files to write, .pdf or .png")
+    parser.add_argument("--output", type=Path, nargs="+", required=True, help="the files to write: .pdf, .png, .csv")
     return program.run(parser, work, argv)
 
 
