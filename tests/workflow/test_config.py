@@ -32,7 +32,11 @@ MUTANTS = [
     ("run.tasks", ["mab-gausian"], "run.tasks: mab-gausian is not defined under tasks; did you mean mab-gaussian?"),
     ("run.methods", ["rmtf"], "run.methods: rmtf is not defined under methods; did you mean rmft?"),
     ("run.baselines", ["ucb2"], "run.baselines: ucb2 is not defined under baselines; did you mean ucb"),
-    ("run.calibration_tasks", ["hard"], "run.calibration_tasks: hard is not defined under tasks; one of: fol-distribution"),
+    (
+        "run.calibration_tasks",
+        ["hard"],
+        "run.calibration_tasks: hard is not defined under tasks; one of: fol-distribution",
+    ),
     ("run.calibration_tasks", ["mab-gaussian"], "run.calibration_tasks: mab-gaussian is in run.tasks too; take it out"),
     ("run.tasks", [], "run.tasks: must name at least one"),
     ("run.tasks", "mab-gaussian", "run.tasks: must be of type array"),

@@ -59,6 +59,7 @@ rule report:
         experiment="results/tables/experiment.json",
         figures=expand("results/figures/{figure}.png", figure=FIGURES),
         manifest="results/figures/manifest.json",
+        claims="results/claims.json",
     output:
         report="results/report.html",
     log:
