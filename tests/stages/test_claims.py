@@ -1,5 +1,6 @@
 import copy
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -196,7 +197,8 @@ def wanted(key: str, model: str, task: str) -> tuple[str, dict]:
     """The command of a cell, and what it lays over ``run``."""
     cell = next(c for c in cells(CLAIMS[key], EXPERIMENT) if (c.model, c.task) == (model, task))
     said = command(CLAIMS[key], cell, EXPERIMENT)
-    return said, yaml.safe_load(said.partition("'run=")[2].partition("' --")[0] or "{}")
+    laid = re.search(r"'run(?:=|: )(.*?)' ", said)
+    return said, yaml.safe_load(laid[1]) if laid else {}
 
 
 def test_commands_add_the_cell_to_what_is_selected() -> None:
@@ -209,7 +211,7 @@ def test_commands_add_the_cell_to_what_is_selected() -> None:
     _, run = wanted("C9", "words", "fol")
     assert run == {"instead": {"fol": {"methods": ["rmft", "rmft-once", "reward-k", "rmft-answers"]}}}
     said, run = wanted("C5", "huge", "mab")
-    assert said.startswith("snakemake --profile slurm --config door=cluster 'run=")
+    assert said.startswith("echo 'run: {") and " > more.yaml && snakemake --profile slurm --configfile more.yaml" in said
     assert run == {"instead": {"mab": {"models": ["words", "huge"]}}, "suites": {"mab": ["sine", "horizon-2x"]}}
 
 

@@ -120,10 +120,11 @@ def command(claim: dict, cell: Cell, experiment: Experiment) -> str:
     if cell.task == "theorem":
         return f"snakemake --cores all -- {TARGET}"
     changes = _wanted(claim, cell, experiment)
-    wanted = shlex.quote(f"run={changes}")
-    if experiment.models[cell.model]["large"]:
-        return f"snakemake --profile slurm --config door=cluster {wanted} -- {TARGET}"
-    return f"snakemake --cores all{f' --config {wanted}' * (changes != '{}')} -- {TARGET}"
+    if experiment.models[cell.model]["large"]:  # by a file: `--config` would replace what the profile says
+        file = shlex.quote(f"run: {changes}")
+        return f"echo {file} > more.yaml && snakemake --profile slurm --configfile more.yaml -- {TARGET}"
+    wanted = f" --config {shlex.quote(f'run={changes}')}" if changes != "{}" else ""
+    return f"snakemake --cores all{wanted} -- {TARGET}"
 
 
 def _wanted(claim: dict, cell: Cell, experiment: Experiment) -> str:
