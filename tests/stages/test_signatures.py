@@ -101,9 +101,9 @@ def test_regret_that_does_not_fall() -> None:
 
 
 def test_a_selection_of_lucky_picks() -> None:
-    table = bounded("lucky_selected", [0.1, 0.3]).assign(lucky_all=0.05)
+    table = bounded("lucky_selected", [0.1, 0.6]).assign(lucky_all=0.05)
     rows = list(signatures.lucky(table, **BOUNDS["lucky"]))
-    assert flagged(rows) == [False, True] and "30% [29%, 31%]" in rows[1]["said"]
+    assert flagged(rows) == [False, True] and "60% [59%, 61%]" in rows[1]["said"]
     assert [row["method"] for row in rows] == ["rmft", "rmft"]  # a selection is the method's own
 
 

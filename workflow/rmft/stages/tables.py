@@ -15,7 +15,7 @@ from rmft.stages.experiment import selection_from_json
 from rmft.stages.results import EPISODE, Reader
 from rmft.stages.tables_calibration import calibration
 from rmft.stages.tables_comparisons import comparisons
-from rmft.stages.tables_pooled import curves, selection_table, suff_fail, summary
+from rmft.stages.tables_pooled import by_step, selection_table, summary
 from rmft.stages.tables_training import learning_curves, reading
 
 
@@ -46,8 +46,7 @@ def build(reader: Reader) -> dict[str, pd.DataFrame]:
     ends = ends[ends["model"].isin(words)]
     return {
         "evaluation": episodes[[*identity, *EPISODE]],
-        "curves": curves(episodes),
-        "suff_fail": suff_fail(episodes),
+        **by_step(episodes),
         "summary": summary(episodes, reader.selection.tasks),
         "comparisons": comparisons(episodes),
         "selection": selection_table(reader, trajectories),

@@ -15,6 +15,8 @@ CELL = ["model", "task", "kind", "method", "label", "seed", "iteration", "suite"
 BOUNDED = ["regret", "change", "information_regret", "suff_fail", "min_frac", "lucky", "entropy", "policy_entropy"]
 MEANS = ["reward", "greedy_frac", "coverage", "variation", "parse_failure_rate", "renormalised_rate"]
 MEANS += ["tokens_prompt", "tokens_sampled"]  # of an episode
+# Of each table by step: the list column that it is the mean of, what that is called, and its first step.
+LINES = {"curves": ("curve", "regret", 1), "suff_fail": ("suff_fail_curve", "suff_fail", 0)}
 
 
 def stream(where: dict, what: str) -> np.random.Generator:
@@ -56,24 +58,18 @@ def _median_reward(parts: list[pd.DataFrame], entry: dict) -> float:
     return np.nan if apart is None else np.mean([median_reward(p["reward"].to_numpy(), apart) for p in parts])
 
 
-def curves(episodes: pd.DataFrame) -> pd.DataFrame:
-    """Mean cumulative regret at every step t = 1..T, with its 95% interval, for the rows of ``summary``."""
-    return _lines(episodes, "curve", "regret", first=1)
-
-
-def suff_fail(episodes: pd.DataFrame) -> pd.DataFrame:
-    """SuffFailFreq after every step t = 0..T-1 (summary has that of T/2), with its 95% interval, for the same rows."""
-    return _lines(episodes, "suff_fail_curve", "suff_fail", first=0)
-
-
-def _lines(episodes: pd.DataFrame, column: str, name: str, *, first: int) -> pd.DataFrame:
-    """Means of a list column, step by step from ``first``, under another name."""
-    frames = []
+def by_step(episodes: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """For the rows of ``summary``, with 95% intervals from the same draws: ``curves``, the mean cumulative regret at every
+    step t = 1..T; ``suff_fail``, SuffFailFreq after every step t = 0..T-1 (summary has that of T/2)."""
+    frames: dict[str, list[pd.DataFrame]] = {name: [] for name in LINES}
     for where, parts in pools(episodes, CELL):
-        stacks = [np.stack(p[column].to_numpy()).astype(float) for p in parts]
-        line = pd.DataFrame(intervals(stacks, rng=stream(where, column)), columns=[name, "low", "high"])
-        frames.append(line.assign(**where, step=np.arange(first, len(line) + first), episodes=len(parts[0])))
-    return pd.concat(frames, ignore_index=True)[[*CELL, "episodes", "step", name, "low", "high"]]
+        stacks = [np.hstack([np.stack(p[column].to_numpy()) for column, *_ in LINES.values()]) for p in parts]
+        found = np.split(intervals(stacks, rng=stream(where, "curve")), len(LINES))
+        for (name, (_, value, first)), line in zip(LINES.items(), found, strict=True):
+            table = pd.DataFrame(line, columns=[value, "low", "high"]).assign(**where, episodes=len(parts[0]))
+            frames[name].append(table.assign(step=np.arange(first, len(line) + first)))
+    order = {name: [*CELL, "episodes", "step", value, "low", "high"] for name, (_, value, _) in LINES.items()}
+    return {name: pd.concat(parts, ignore_index=True)[order[name]] for name, parts in frames.items()}
 
 
 def selection_table(reader: Reader, trajectories: pd.DataFrame) -> pd.DataFrame:
