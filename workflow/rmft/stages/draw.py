@@ -23,7 +23,7 @@ def read_table(folder: Path, name: str) -> pd.DataFrame:
     """One of the CSV tables. Raises ValueError, naming the file and the mend, where it cannot be read."""
     path = folder / f"{name}.csv"
     try:
-        return pd.read_csv(path, dtype={"seed": str, "iteration": "Int64"})
+        return pd.read_csv(path, dtype={"model": str, "seed": str, "iteration": "Int64"})
     except FileNotFoundError:
         raise ValueError(f"{path}: is missing; make it with: snakemake {path}") from None
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:

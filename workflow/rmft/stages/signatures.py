@@ -56,8 +56,8 @@ def alike(selection: pd.DataFrame, firsts: dict[tuple, str], diversity: float) -
     for row in selection[selection["diversity"].notna()].to_dict("records"):
         method = row["method"] if row["iteration"] else firsts[tuple(row[key] for key in RUN)]
         said = (
-            f"two rollouts of a scenario differ at {_bounded(row, 'diversity', '.0%')} of the steps; below {diversity:.0%} "
-            "there is little to select from"
+            f"two rollouts of a scenario are {_bounded(row, 'diversity', '.0%')} apart (share of steps that differ; of "
+            f"distributions, total variation); below {diversity:.0%} there is little to select from"
         )
         flagged = row["diversity"] < diversity
         yield _row(row, row["diversity"], diversity, flagged, said) | {"method": method}
