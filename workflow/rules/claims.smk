@@ -25,7 +25,7 @@ rule growth:
 
 
 rule claims:
-    """Reproduced, not reproduced or not run: every claim on every model and task."""
+    """A verdict for every claim on every model and task, or what would run it."""
     input:
         tables=expand("results/tables/{table}.csv", table=CLAIM_TABLES),
     output:
