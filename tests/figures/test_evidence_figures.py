@@ -167,3 +167,11 @@ def test_growth_of_all_made_up_policies(folder: Path) -> None:
     (shown,) = growth.rows(table)
     assert set(shown["seed"]) == {"all"} and set(shown["suite"]) == {"in-distribution"}
     assert list(table.columns[:8]) == judged.CELL
+
+
+def test_a_table_of_other_columns_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    (tmp_path / "tracking.csv").write_text("model,seed,iteration\ntiny,0,1\n")
+    out = str(tmp_path / "tracking.png")
+    assert draw.main(["--figure", "tracking", "--tables", str(tmp_path), "--output", out]) == 1
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and f"{tmp_path}/tracking.csv: lacks the column 'kind'" in error

@@ -80,6 +80,15 @@ def test_an_unknown_verdict_is_refused(reported: Path, tmp_path: Path, capsys: p
     assert "likely: is missing or no verdict" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(("name", "column"), [("signatures", "flagged"), ("probes", "reply")])
+def test_a_table_without_its_column_is_refused(name: str, column: str, reported: Path, tmp_path: Path) -> None:
+    table = pd.read_csv(reported / f"tables/{name}.csv").drop(columns=column)
+    table.to_csv(tmp_path / f"{name}.csv", index=False)
+    with pytest.raises(ValueError, match=rf"{name}\.csv: lacks the column {column}"):
+        report_evidence.optional(tmp_path, name)
+    assert report_evidence.optional(tmp_path / "none", name) is None
+
+
 def test_signs_of_failure_are_counted_and_named(page: str, reported: Path) -> None:
     table = read_table(reported / "tables", "signatures")
     signs = section(page, "signatures")

@@ -6,6 +6,8 @@ under all their columns, and a first column ``table`` says whose a line is.
 
 import argparse
 import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
@@ -45,12 +47,26 @@ class Drawing:
     @cached_property
     def rows(self) -> tuple[pd.DataFrame, ...]:
         """The rows that it shows, table by table."""
-        return self.module.rows(*(read_table(self.folder, table) for table in self.module.TABLES))
+        tables = [read_table(self.folder, table) for table in self.module.TABLES]
+        with self._columns(tables):
+            return self.module.rows(*tables)
 
     def figure(self) -> Figure:
         """Draw it from those rows alone."""
         style.apply()
-        return settled(self.module.draw(*self.rows))
+        with self._columns(self.rows):
+            return settled(self.module.draw(*self.rows))
+
+    @contextmanager
+    def _columns(self, tables: Sequence[pd.DataFrame]) -> Iterator[None]:
+        """Raises ValueError, naming tables and column, where a column is asked for that none of them has."""
+        try:
+            yield
+        except KeyError as error:
+            if any(error.args[0] in table for table in tables):
+                raise
+            paths = ", ".join(str(self.folder / f"{table}.csv") for table in self.module.TABLES)
+            raise ValueError(f"{paths}: lacks the column {error}; delete it and make the tables again") from None
 
     def data(self) -> str:
         """Those rows as CSV: line for line as the tables have them."""

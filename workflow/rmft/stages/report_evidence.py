@@ -13,6 +13,11 @@ from rmft.stages.draw import read_table
 from rmft.stages.findings import Cell, number
 
 VERDICTS = ("reproduced", "not reproduced", "not run")
+CELL = ["model", "task", "method", "seed", "iteration"]
+COLUMNS = {
+    "signatures": [*CELL, "signature", "flagged", "said"],
+    "probes": [*CELL, "history", "kind", "prompt", "averages", "reply", "right"],
+}
 CLAIM = {"id", "claim", "model", "task", "verdict", "effect", "low", "high", "n", "test"}
 
 
@@ -118,26 +123,29 @@ def signature_rows(table: pd.DataFrame) -> tuple[list[list[Cell]], list[list[Cel
 def cell_rows(cells: pd.DataFrame, summary: pd.DataFrame, jobs: dict[str, float]) -> list[list[Cell]]:
     """Every cell: its regret and size, and the seconds of the jobs that made it (``jobs``: by model/task/method/seed/iter);
     the base policy, which all methods share, once."""
-    keys = ["model", "task", "method", "seed", "iteration"]
-    alone = style.policies(summary)[[*keys, "regret", "regret_low", "regret_high"]]
-    table = cells.merge(alone, on=keys, how="left")
+    alone = style.policies(summary)[[*CELL, "regret", "regret_low", "regret_high"]]
+    table = cells.merge(alone, on=CELL, how="left")
     table["method"] = table["method"].where(table["iteration"] > 0, "base")
     rows = []
-    for _, row in table.drop_duplicates(keys).iterrows():
+    for _, row in table.drop_duplicates(CELL).iterrows():
         where = f"{row['model']}/{row['task']}/{row['method']}/seed{row['seed']}/iter{row['iteration']}"
         regret = (number(row["regret"]), f"[{number(row['regret_low'])}, {number(row['regret_high'])}]")
         kept = (
             ("–", "") if pd.isna(row["selected"]) else (f"{int(row['selected']):,} of {int(row['trajectories']):,}", "")
         )
         sizes = [(f"{int(row[c]):,}", "") for c in ("episodes", "tokens_sampled")]
-        name = [(f"{row['task']}, {row['model']}", ""), *((str(row[k]), "") for k in keys[2:])]
+        name = [(f"{row['task']}, {row['model']}", ""), *((str(row[k]), "") for k in CELL[2:])]
         rows.append([*name, regret, *sizes, kept, (f"{jobs[where]:,.1f} s" if where in jobs else "–", "")])
     return rows
 
 
 def optional(folder: Path, name: str) -> pd.DataFrame | None:
-    """A table that a run may do without; None where it is not there or holds no row."""
-    table = read_table(folder, name) if (folder / f"{name}.csv").exists() else None
+    """A table that a run may do without; None where it is not there or holds no row. Raises ValueError, naming the column,
+    where it is another table."""
+    path = folder / f"{name}.csv"
+    table = read_table(folder, name) if path.exists() else None
+    if table is not None and (absent := [column for column in COLUMNS[name] if column not in table]):
+        raise ValueError(f"{path}: lacks the column {absent[0]}; delete it and make it again with: snakemake {path}")
     return None if table is None or table.empty else table
 
 
