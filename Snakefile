@@ -55,6 +55,7 @@ rule all:
 
 include: "workflow/rules/policy.smk"
 include: "workflow/rules/evaluation.smk"
+include: "workflow/rules/reasoning.smk"
 include: "workflow/rules/theory.smk"
 include: "workflow/rules/tables.smk"
 include: "workflow/rules/evidence.smk"

@@ -88,6 +88,15 @@ def of_run(folder: str, method: str, definition: dict, iterations: int) -> dict[
     return jobs | {f"{at(method=method, iteration=t)}/policy.json": "sft" for t in range(1, last + 1)}
 
 
+def of_words(folder: str, method: str, definition: dict, iterations: int) -> dict[str, str]:
+    """Rule of every job that reads or asks what policies in words say, as ``of_run``."""
+    at, last = folder.format, 1 if definition.get("once") else iterations
+    base, end = at(method="base", iteration=0), at(method=method, iteration=last)
+    cells = [base, *(at(method=method, iteration=t) for t in range(1, last + 1))]
+    asked = {f"{cell}/probes.jsonl": "probe" for cell in (base, end)}
+    return asked | {f"{cell}/reasoning.parquet": "reason" for cell in cells}
+
+
 def reckon(config: dict) -> dict[str, str]:
     """Rule of every job of a config, by its first output, reckoned from what the config says alone."""
     run, jobs = (
@@ -98,6 +107,7 @@ def reckon(config: dict) -> dict[str, str]:
     jobs |= {f"results/figures/{figure}.pdf": "draw" for figure in FIGURES}
     jobs |= {"results/tables/growth.csv": "growth", "results/claims.json": "claims"}
     jobs |= {"results/figures/manifest.json": "manifest", "results/tables/tracking.csv": "tracking"}
+    jobs |= {"results/tables/reasoning.csv": "reasoning_tables"}
     played = {task: {**run, **run["instead"].get(task, {})} for task in run["tasks"]}
     jobs |= {f"results/models/{m}/model.safetensors": "pretrain" for own in played.values() for m in own["models"]}
     if numbers := (run["numbers"] if run["numbers"]["models"] else None):
@@ -110,6 +120,8 @@ def reckon(config: dict) -> dict[str, str]:
             jobs |= of_run(folder, method, config["methods"][method], own["iterations"])
             if config["models"][model]["kind"] == "numeric":
                 jobs[folder.format(method="base", iteration=0) + "/policy.json"] = "untrained_policy"
+            else:
+                jobs |= of_words(folder, method, config["methods"][method], own["iterations"])
     return jobs | of_theory(config["theory"])
 
 

@@ -150,7 +150,7 @@ def check_suite(example: Example) -> None:
     assert regret["noisy"] > 1.1 * regret["in-distribution"]
 
 
-JUDGES = {"rollout_heldout", "evaluate", "baseline"}
+JUDGES = {"rollout_heldout", "evaluate", "reason", "baseline"}
 CHECKS: dict[str, Callable[[Example], None]] = {
     "task": check_task,
     "process": check_process,

@@ -78,7 +78,7 @@ def test_a_new_method_adds_its_own_cells_only(tree, before_the_end):
     methods = ["rmft", "rmft-information", "random-k", "rmft-one"]
     tree.lay_over(methods={"rmft-one": {"score": "regret", "k": 1}}, run={"methods": methods})
     new = before_the_end(tree.would_run())
-    assert len(new) == 10
+    assert len(new) == 13
     assert {output for output in new if "/rmft-one/" not in output} == set()
 
 
@@ -157,9 +157,11 @@ def test_a_new_suite_is_played_by_every_policy_and_baseline_of_its_task_and_trai
     held_out = tree.folder.glob("results/cells/*/ns-abrupt/*/*/*/heldout.parquet")
     baselines = tree.folder.glob("results/baselines/ns-abrupt/*.parquet")
     judged = {path: "rollout_heldout" for path in held_out} | {path: "baseline" for path in baselines}
-    judged |= {path.with_name("evaluation.parquet"): "evaluate" for path, rule in judged.items() if rule != "baseline"}
+    played = [path for path, rule in judged.items() if rule != "baseline"]
+    for name, rule in (("evaluation.parquet", "evaluate"), ("reasoning.parquet", "reason")):
+        judged |= {path.with_name(name): rule for path in played}
     assert again == {str(path.relative_to(tree.folder)): rule for path, rule in judged.items()}
-    assert set(again.values()) == {"rollout_heldout", "evaluate", "baseline"}
+    assert set(again.values()) == {"rollout_heldout", "evaluate", "reason", "baseline"}
 
 
 def test_a_suite_that_no_task_is_played_under_changes_nothing_but_the_config_in_the_report(tree):

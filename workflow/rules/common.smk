@@ -20,6 +20,7 @@ RUN = config["run"]
 NUMBERS = RUN["numbers"]
 TASKS = RUN["tasks"] + NUMBERS["tasks"] * bool(NUMBERS["models"])
 CONTEXTS = "workflow/scenarios"
+PHRASES = "workflow/reasoning.yaml"
 RUNS = list(grid.runs(config))
 numeric = partial(grid.numeric, config)
 rollout_cell = partial(grid.rollout_cell, config)
@@ -30,10 +31,10 @@ THEORY_TABLES = (
 )
 TABLES = (
     "evaluation curves suff_fail summary comparisons selection selected_regret calibration reading learning_curves cells".split()
-    + ["signatures", "growth", "tracking"]
+    + "signatures growth tracking reasoning probes".split()
     + THEORY_TABLES
 )
-CLAIM_TABLES = "evaluation growth selection theorem theorem_regret".split()  # and reasoning, where it is made
+CLAIM_TABLES = "evaluation growth selection reasoning theorem theorem_regret".split()
 SHARDS = config["rollout"]["shards"]
 
 
@@ -181,6 +182,11 @@ def suites(wildcards):
 def suite_wording(wildcards):
     """Digest of the words of the task under all its suites."""
     return worded(under_suites(wildcards.task).values())
+
+
+def phrases_wording(wildcards):
+    """Digest of the patterns that reasonings are read with."""
+    return wording(PHRASES)
 
 
 def captions_wording(wildcards):
@@ -351,8 +357,19 @@ def first_rollouts(run):
     return rollout_cell(**without(run, "iterations"), iteration=0).split("/")[4]
 
 
+def in_words(paths):
+    """Those of models that speak, each once."""
+    return [path for path in dict.fromkeys(paths) if not numeric(path.split("/")[2])]
+
+
 NUMERIC_MODELS = "|".join(model for model in config["models"] if numeric(model)) or "none"
 EVALUATIONS = of_cells(policy_cell, 0, 0, "evaluation.parquet")
+REASONINGS = in_words(of_cells(policy_cell, 0, 0, "reasoning.parquet"))
+PROBES = in_words(
+    f"{policy_cell(**without(run, 'iterations'), iteration=t)}/probes.jsonl"
+    for run in RUNS
+    for t in (0, run["iterations"])
+)
 REGRETS = of_cells(rollout_cell, 0, -1, "regret.parquet")
 SELECTIONS = of_cells(own, 0, -1, "selection.json", "selected.jsonl")
 MODELS = list(dict.fromkeys(run["model"] for run in RUNS if not numeric(run["model"])))
@@ -383,6 +400,8 @@ THEORY_PARTS = (
 EVERYTHING = (
     PRETRAININGS
     + EVALUATIONS
+    + REASONINGS
+    + PROBES
     + REGRETS
     + SELECTIONS
     + TRAININGS

@@ -25,6 +25,7 @@ GUESSES = {
     "rollout": 20,
     "rollout_heldout": 40,
     "sft": 19,
+    "probe": 13,
     "tables": 4,
     "draw": 2,
 }
