@@ -14,7 +14,7 @@ reproduce: $(ENV) ## everything: results/report.html and the main numbers
 	@$(BIN)/python -m rmft.stages.summary --tables results/tables
 
 paper-laptop: $(ENV) ## every task, suite, method and context with the small model, and first how long that will take
-	@$(BIN)/snakemake --configfile config.paper-laptop.yaml --dry-run | $(BIN)/python -m rmft.stages.eta --benchmarks results/benchmarks
+	@$(BIN)/snakemake --configfile config.paper-laptop.yaml --dry-run | $(BIN)/python -m rmft.stages.plan --configs config.yaml config.laptop.yaml config.paper-laptop.yaml
 	@$(BIN)/snakemake --configfile config.paper-laptop.yaml --cores all --keep-going --quiet host rules reason
 	@$(BIN)/python -m rmft.stages.summary --tables results/tables
 
@@ -24,8 +24,8 @@ figures: $(ENV) ## the figures, from tables that exist
 report: $(ENV) ## the figures and the report, from tables that exist
 	@$(BIN)/snakemake --cores all --quiet host rules reason --allowed-rules draw manifest report -- results/report.html
 
-plan: $(ENV) ## what reproduce would run
-	@$(BIN)/snakemake --dry-run --quiet host rules reason
+plan: $(ENV) ## what reproduce would run and take, before it runs
+	@$(BIN)/snakemake --dry-run | $(BIN)/python -m rmft.stages.plan --configs $(CONFIGS)
 
 status: $(ENV) ## what has become of every cell; make status CONFIGS=config.yaml for a cluster, WATCH=--watch to stay
 	@$(BIN)/python -m rmft.stages.status --configs $(CONFIGS) $(WATCH)

@@ -77,9 +77,9 @@ def test_the_rest_is_reckoned_from_what_finished_jobs_took(config, tmp_path):
     write(tmp_path, *everything(config))
     (tmp_path / cells[3][1].path).unlink()
     (tmp_path / cells[2][1].path).unlink()
-    done = cells[1][1].benchmark
-    write(tmp_path, f"results/benchmarks/{done}", text="s\th:m:s\n50.0\t0:00:50\n")
-    assert status.rest({cells[2][1], cells[3][1]}, tmp_path / "results/benchmarks") == 100
+    done = cells[1][1].place
+    write(tmp_path, f"results/benchmarks/{done}.tsv", text="s\th:m:s\n50.0\t0:00:50\n")
+    assert status.rest({cells[2][1], cells[3][1]}, config, tmp_path / "results/benchmarks") == pytest.approx(100)
 
 
 def test_every_file_that_the_workflow_asks_for_is_watched(config):

@@ -1,7 +1,6 @@
 """A copy of the repository in which the stages' interpreter is a stand-in, and a finished run in it."""
 
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -15,7 +14,7 @@ import yaml
 
 from rmft.figures import FIGURES
 from rmft.stages.check_config import lay_over
-from rmft.stages.eta import JOB
+from rmft.stages.dry_run import read_plan
 
 REPOSITORY = Path(__file__).parents[2]
 PARTS = ["Snakefile", "config.yaml", "config.laptop.yaml", "config.paper-laptop.yaml", "profiles", "slurm", "workflow"]
@@ -45,11 +44,7 @@ class Tree:
         """Rule of every job that a dry run lists, by its first output; ``laid``: files laid over the config."""
         done = self.snakemake("--dry-run", "--configfile", *laid, *arguments)
         assert done.returncode == 0, done.stderr
-        jobs = {}
-        for rule, body in JOB.findall(done.stdout):
-            output = re.search(r"output: ([^,\n]+)", body)
-            jobs[output[1] if output else rule] = rule
-        return jobs
+        return {(job.outputs or (job.rule,))[0]: job.rule for job in read_plan(done.stdout)}
 
     def lay_over(self, **entries: object) -> None:
         """Change the small config: mappings merge."""

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import yaml
 
-from rmft.core.tasks import under_suite
 from rmft.figures import FIGURES
 from rmft.stages import grid
 from rmft.stages.fingerprint import fingerprint
@@ -24,6 +23,7 @@ PHRASES = "workflow/reasoning.yaml"
 RUNS = list(grid.runs(config))
 numeric = partial(grid.numeric, config)
 rollout_cell = partial(grid.rollout_cell, config)
+under_suites = partial(grid.under_suites, config)
 of_cells = partial(grid.of_cells, RUNS)
 THEORY = config["theory"]
 THEORY_TABLES = (
@@ -91,11 +91,6 @@ def numeric_model(wildcards):
     return as_json({"name": wildcards.architecture, **THEORY["policies"]["models"][wildcards.architecture]})
 
 
-def rollout_of(model):
-    """How many training scenarios a model plays, how often, and what else is said of its rollouts."""
-    return NUMBERS if numeric(model) else config["rollout"]
-
-
 def training_rollout(wildcards):
     """How training scenarios are played."""
     if not numeric(wildcards.model):
@@ -112,21 +107,13 @@ def heldout_rollout(wildcards):
 
 
 def per_scenario(wildcards):
-    """L; as many as are learnt from where nothing is selected, for targets that the scenario gives."""
-    method = config["methods"].get(wildcards.method, {})
-    if method.get("targets") in ("hindsight", "regret"):
-        return method["k"]
-    return rollout_of(wildcards.model)["trajectories_per_scenario"]
+    """Trajectories of each training scenario."""
+    return grid.per_scenario(config, wildcards.model, wildcards.method)
 
 
 def heldout_episodes(wildcards):
     """Held-out episodes of each suite."""
-    return episodes_on(wildcards.task)
-
-
-def episodes_on(task):
-    """Held-out episodes of a task's policies and baselines."""
-    return (NUMBERS if task in NUMBERS["tasks"] else config["evaluation"])["episodes"]
+    return grid.heldout_episodes(config, wildcards.task)
 
 
 def kind_of(wildcards):
@@ -247,7 +234,7 @@ def figure_code(wildcards):
 def baseline_episodes(wildcards):
     """Many for calibration; elsewhere as many as the models play."""
     many = wildcards.task in RUN["calibration_tasks"]
-    return config["evaluation"]["calibration_episodes"] if many else episodes_on(wildcards.task)
+    return config["evaluation"]["calibration_episodes"] if many else heldout_episodes(wildcards)
 
 
 def baselines_of(task):
@@ -255,13 +242,6 @@ def baselines_of(task):
     selection = NUMBERS if task in NUMBERS["tasks"] else RUN
     names = RUN["instead"].get(task, {}).get("baselines", selection["baselines"])
     return {name: config["baselines"][name] for name in names}
-
-
-def under_suites(task):
-    """The task's entry as it stands and under each of its suites."""
-    entry = config["tasks"][task]
-    changed = {name: under_suite(entry, config["suites"][name]) for name in RUN["suites"].get(task, [])}
-    return {"in-distribution": entry, **changed}
 
 
 def selection(wildcards):
@@ -335,10 +315,8 @@ def parent(wildcards):
 
 
 def training_scenarios(wildcards):
-    """M; a method of one iteration plays the scenarios of all iterations at once."""
-    once = config["methods"].get(wildcards.method, {}).get("once")
-    selection = NUMBERS if numeric(wildcards.model) else RUN
-    return rollout_of(wildcards.model)["scenarios"] * (selection["iterations"] if once else 1)
+    """Training scenarios of a rollout."""
+    return grid.training_scenarios(config, wildcards.model, wildcards.method)
 
 
 def teacher(wildcards):

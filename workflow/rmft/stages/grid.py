@@ -1,7 +1,10 @@
-"""The grid of a config: which runs it selects, and where their cells are. The rules and the status both read it here."""
+"""The grid of a config: which runs it selects, where their cells are, and what these play. The rules, the plan and the
+status all read it here."""
 
 from collections.abc import Callable, Iterator
 from itertools import product
+
+from rmft.core.tasks import under_suite
 
 
 def numeric(config: dict, model: str) -> bool:
@@ -24,6 +27,39 @@ def runs(config: dict) -> Iterator[dict]:
         for method, seed in product(grid["methods"], grid["seeds"]):
             n = 1 if config["methods"][method].get("once") else grid["iterations"]
             yield {"model": model, "task": task, "method": method, "seed": seed, "iterations": n}
+
+
+def rollout_of(config: dict, model: str) -> dict:
+    """How many training scenarios a model plays, how often, and what else is said of its rollouts."""
+    return config["run"]["numbers"] if numeric(config, model) else config["rollout"]
+
+
+def training_scenarios(config: dict, model: str, method: str) -> int:
+    """M; a method of one iteration plays the scenarios of all iterations at once."""
+    once = config["methods"].get(method, {}).get("once")
+    selection = config["run"]["numbers"] if numeric(config, model) else config["run"]
+    return rollout_of(config, model)["scenarios"] * (selection["iterations"] if once else 1)
+
+
+def per_scenario(config: dict, model: str, method: str) -> int:
+    """L; as many as are learnt from where nothing is selected, for targets that the scenario gives."""
+    entry = config["methods"].get(method, {})
+    if entry.get("targets") in ("hindsight", "regret"):
+        return entry["k"]
+    return rollout_of(config, model)["trajectories_per_scenario"]
+
+
+def heldout_episodes(config: dict, task: str) -> int:
+    """Held-out episodes of each suite, of a task's policies and baselines."""
+    numbers = config["run"]["numbers"]
+    return (numbers if task in numbers["tasks"] else config["evaluation"])["episodes"]
+
+
+def under_suites(config: dict, task: str) -> dict[str, dict]:
+    """The task's entry as it stands and under each of its suites."""
+    entry = config["tasks"][task]
+    changed = {name: under_suite(entry, config["suites"][name]) for name in config["run"]["suites"].get(task, [])}
+    return {"in-distribution": entry, **changed}
 
 
 def own(model: str, task: str, method: str, seed: int | str, iteration: int | str) -> str:

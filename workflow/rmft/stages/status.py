@@ -18,9 +18,9 @@ from functools import cached_property
 from itertools import groupby
 from pathlib import Path
 
-from rmft.stages import grid, program
+from rmft.stages import expected, finished, grid, program
 from rmft.stages.check_config import complaint, read_configs
-from rmft.stages.eta import GUESS, GUESSES, read_seconds, said
+from rmft.stages.plan import said
 
 # State and mark; a cell has the first of them that one of its files has, and part where some files are done.
 MARKS = {"failed": "!", "running": ">", "queued": "q", "part": "+", "missing": ".", "done": "#"}
@@ -45,9 +45,9 @@ class Made:
         return f"results/logs/{self.stage}/{cell}.log"
 
     @property
-    def benchmark(self) -> Path:
-        """Where the stage's seconds are written, below the folder of benchmarks."""
-        return Path(self.log.removeprefix("results/logs/")).with_suffix(".tsv")
+    def place(self) -> str:
+        """Where the stage's seconds are written, below the folder of benchmarks, less .tsv."""
+        return self.log.removeprefix("results/logs/").removesuffix(".log")
 
 
 @dataclass(frozen=True)
@@ -135,14 +135,15 @@ def last_line(path: Path) -> str:
     return next((line.strip() for line in reversed(lines) if line.strip()), "(an empty log)")
 
 
-def rest(waiting: set[Made], folder: Path) -> float:
+def rest(waiting: set[Made], config: dict, benchmarks: Path) -> float:
     """Core-seconds of what is not done, from what finished jobs like it took."""
-    measured = read_seconds(folder)
-    known = {}
-    for made in waiting:
-        places = (made.benchmark, *made.benchmark.parents)
-        known[made] = next((measured[place] for place in places if place in measured), None)
-    return sum(GUESSES.get(made.stage, GUESS) if s is None else s for made, s in known.items())
+
+    def second(place: str) -> float:
+        return expected.seconds(config, place)
+
+    took = finished.seconds(benchmarks, second)
+    each = [(second(made.place), took(made.place)) for made in waiting]
+    return sum(seconds * (1.0 if ratio is None else ratio) for seconds, ratio in each)
 
 
 def lines(config: dict, root: Path, cores: int) -> list[str]:
@@ -164,7 +165,11 @@ def lines(config: dict, root: Path, cores: int) -> list[str]:
     legend = ", ".join(f"{mark} {state}" for state, mark in MARKS.items())
     more = [f"! {made.log}: {last_line(root / made.log)}" for made in failed[:10]]
     more += [f"! and {len(failed) - 10} more"] * (len(failed) > 10)
-    left = f"about {said(rest(waiting, root / 'results/benchmarks') / cores)} on {cores} cores" if waiting else "none"
+    left = (
+        f"about {said(rest(waiting, config, root / 'results/benchmarks') / cores)} on {cores} cores"
+        if waiting
+        else "none"
+    )
     running = "a workflow runs here" if folder.locked else "no workflow runs here"
     return [*shown, legend, *more, f"{len(states):,} files of cells: {total}; to go: {left}; {running}"]
 
