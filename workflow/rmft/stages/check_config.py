@@ -10,7 +10,7 @@ import difflib
 import math
 import sys
 from collections.abc import Iterable, Iterator
-from functools import reduce
+from functools import cache, reduce
 from pathlib import Path
 
 import yaml
@@ -185,6 +185,12 @@ def entries(config: dict) -> Iterator[tuple[str, str, dict]]:
             yield f"run.suites.{name}: {suite}", name, under_suite(config["tasks"][name], config["suites"][suite])
 
 
+@cache
+def arm_names(context: Path) -> list[str]:
+    """How a context's file names its arms; many tasks share one."""
+    return yaml.safe_load(context.read_text(encoding="utf-8"))["arm_names"]
+
+
 def of_tasks(config: dict) -> Iterator[str]:
     """Tasks that cannot be, and contexts that are not there or have too few arm names."""
     contexts = {path.stem: path for path in (WORKFLOW / "scenarios").glob("*.yaml")}
@@ -197,7 +203,7 @@ def of_tasks(config: dict) -> Iterator[str]:
         if entry["context"] not in contexts:
             yield f"{key}.context: no {entry['context']} in workflow/scenarios; {mend(entry['context'], contexts)}"
             continue
-        names = yaml.safe_load(contexts[entry["context"]].read_text(encoding="utf-8"))["arm_names"]
+        names = arm_names(contexts[entry["context"]])
         if entry["arms"] > len(names):
             yield f"{key}.arms: context {entry['context']} names {len(names)} arms, not {entry['arms']}; lower it"
 
