@@ -7,12 +7,11 @@ import sys
 from functools import cache, partial
 from pathlib import Path
 
-import yaml
-
 from rmft.figures import FIGURES
 from rmft.stages import grid
 from rmft.stages.fingerprint import fingerprint
 from rmft.stages.grid import own, policy_cell
+from rmft.stages.schema import read_yaml
 
 PYTHON = shlex.quote(config.get("python", sys.executable))
 RUN = config["run"]
@@ -139,7 +138,7 @@ def digest(text):
 @cache
 def wording(path):
     """Digest of what a YAML file says, whatever its comments and layout."""
-    return digest(as_json(yaml.safe_load(Path(path).read_text(encoding="utf-8"))))
+    return digest(as_json(read_yaml(Path(path))))
 
 
 def worded(entries):

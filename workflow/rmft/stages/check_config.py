@@ -19,7 +19,7 @@ from rmft.core.information import knowable
 from rmft.core.policies import policy_from_config
 from rmft.core.tasks import task_from_config, under_suite
 from rmft.core.tuning import candidates
-from rmft.stages.schema import read_schema
+from rmft.stages.schema import read_schema, read_yaml
 
 WORKFLOW = Path(__file__).parents[2]
 SELECTIONS = {
@@ -50,7 +50,7 @@ def lay_over(below: dict, above: dict) -> dict:
 
 def read_configs(paths: Iterable[Path]) -> dict:
     """The config that files make, later ones laid over earlier ones."""
-    return reduce(lay_over, (yaml.safe_load(path.read_text(encoding="utf-8")) or {} for path in paths), {})
+    return reduce(lay_over, (read_yaml(path) or {} for path in paths), {})
 
 
 def unknown_key(error: object) -> tuple[str, str]:
@@ -188,7 +188,7 @@ def entries(config: dict) -> Iterator[tuple[str, str, dict]]:
 @cache
 def arm_names(context: Path) -> list[str]:
     """How a context's file names its arms; many tasks share one."""
-    return yaml.safe_load(context.read_text(encoding="utf-8"))["arm_names"]
+    return read_yaml(context)["arm_names"]
 
 
 def of_tasks(config: dict) -> Iterator[str]:

@@ -2,11 +2,12 @@
 
 import os
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
-MOST = 32  # finished jobs of one place that are read, evenly among them
+MOST = 8  # finished jobs of one place that are read, evenly among them [ours]
 # Which files are of which place.
 CELL = r"cells/(.+/iter\d+)/"
 PLACES = [
@@ -27,9 +28,10 @@ _PLACES = [(re.compile(pattern), place) for pattern, place in PLACES]
 
 def files(root: Path) -> Iterator[str]:
     """Every file below a folder, by its path from there."""
+    start = len(os.path.join(root, ""))
     for folder, _, names in os.walk(root):
-        start = os.path.relpath(folder, root)
-        yield from (name if start == "." else f"{start}/{name}" for name in names if not name.startswith("."))
+        below = f"{folder[start:]}/" if folder[start:] else ""
+        yield from (below + name for name in names if not name.startswith("."))
 
 
 def above(place: str) -> Iterator[str]:
@@ -45,19 +47,20 @@ def nearest(
     """What tells of a place the ratio of what the finished jobs nearest to it took to what was expected of them: those of
     its own cell, else its seed, method, task, model, rule. None where no job of its rule has finished, or nothing was
     expected of it."""
-    below: dict[str, list[str]] = {}
-    for place in places:
-        for each in above(place):
-            below.setdefault(each, []).append(place)
+    ordered = sorted(places)
 
     @cache
     def ratio(place: str) -> float | None:
-        found = below[place][:: -(-len(below[place]) // MOST)]
-        whole = sum(expected(each) for each in found)
-        return sum(taken(each) for each in found) / whole if whole else None
+        """Of what is at or below a place."""
+        own = slice(bisect_left(ordered, place), bisect_right(ordered, place))
+        below = slice(bisect_left(ordered, f"{place}/"), bisect_left(ordered, f"{place}0"))  # 0 comes after /
+        found = ordered[own] + ordered[below]
+        some = found[:: -(-len(found) // MOST) or 1]
+        whole = sum(expected(each) for each in some)
+        return sum(taken(each) for each in some) / whole if whole else None
 
     def of(place: str) -> float | None:
-        return next((ratio(each) for each in above(place) if each in below), None)
+        return next((found for each in above(place) if (found := ratio(each)) is not None), None)
 
     return of
 
@@ -65,13 +68,14 @@ def nearest(
 def seconds(root: Path, expected: Callable[[str], float]) -> Callable[[str], float | None]:
     """`nearest` for the seconds in a folder of benchmarks."""
     places = [name.removesuffix(".tsv") for name in files(root) if name.endswith(".tsv")]
-    return nearest(places, lambda place: read_seconds(root / f"{place}.tsv"), expected)
+    return nearest(places, lambda place: read_seconds(f"{root}/{place}.tsv"), expected)
 
 
-def read_seconds(path: Path) -> float:
+def read_seconds(path: str) -> float:
     """The first number below the heading of a benchmark. Raises ValueError, naming the file."""
     try:
-        return float(path.read_text(encoding="utf-8").splitlines()[1].split("\t")[0])
+        with open(path, encoding="utf-8") as stream:
+            return float(stream.read().splitlines()[1].split("\t")[0])
     except (IndexError, ValueError):
         raise ValueError(f"{path}: no benchmark with its seconds first; delete it") from None
 

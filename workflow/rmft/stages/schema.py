@@ -19,6 +19,11 @@ FILE = Path(__file__).parents[2] / "schemas/config.schema.yaml"
 _TYPES = {float: {"type": "number"}, int: {"type": "integer"}, str: {"type": "string"}}
 
 
+def read_yaml(path: Path) -> object:
+    """What a YAML file says; by libyaml where it is there, as every cluster job parses the workflow again."""
+    return yaml.load(path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+
+
 def of_class(key: str, name: str, kind: type) -> dict:
     """What the config may say of a dataclass that is chosen by ``key: name``."""
     said = {"description": (kind.__doc__ or name).splitlines()[0]}
@@ -38,7 +43,7 @@ def parts(schema: dict) -> Iterator[tuple[dict, str, dict[str, type]]]:
 @cache
 def read_schema() -> dict:
     """The schema of the config as it stands, with a part for each kind."""
-    schema = yaml.safe_load(FILE.read_text(encoding="utf-8"))
+    schema = read_yaml(FILE)
     for part, key, kinds in parts(schema):
         known = part["properties"][key]["enum"]
         part["allOf"] += [of_class(key, name, kind) for name, kind in kinds.items() if name not in known]

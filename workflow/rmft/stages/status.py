@@ -59,19 +59,19 @@ class Folder:
     @cached_property
     def results(self) -> set[str]:
         """Every file of a cell."""
-        return set(_files(self.root, "results/cells"))
+        return {f"results/cells/{name}" for name in finished.files(self.root / "results/cells")}
 
     @cached_property
     def logs(self) -> set[str]:
         """Every log."""
-        return set(_files(self.root, "results/logs"))
+        return {f"results/logs/{name}" for name in finished.files(self.root / "results/logs")}
 
     @cached_property
     def marked(self) -> set[str]:
         """Files that have been begun, or handed to a cluster, and not ended."""
         return set(_marked(self.root / ".snakemake/incomplete"))
 
-    @property
+    @cached_property
     def locked(self) -> bool:
         """Whether a workflow runs here."""
         locks = self.root / ".snakemake/locks"
@@ -84,13 +84,6 @@ class Folder:
         if made.path in self.results and made.path not in self.marked:
             return "done"
         return "failed" if made.log in self.logs else "missing"
-
-
-def _files(root: Path, below: str) -> Iterator[str]:
-    """Every file below a folder, as a path from the root."""
-    for folder, _, names in os.walk(root / below):
-        start = os.path.relpath(folder, root)
-        yield from (f"{start}/{name}" for name in names if not name.startswith("."))
 
 
 def _marked(folder: Path) -> Iterator[str]:
@@ -142,7 +135,8 @@ def rest(waiting: set[Made], config: dict, benchmarks: Path) -> float:
         return expected.seconds(config, place)
 
     took = finished.seconds(benchmarks, second)
-    each = [(second(made.place), took(made.place)) for made in waiting]
+    alike = Counter(made.place.rsplit("/", 2)[0] for made in waiting)  # but for seed and iteration
+    each = [(n * second(place), took(place)) for place, n in alike.items()]
     return sum(seconds * (1.0 if ratio is None else ratio) for seconds, ratio in each)
 
 
