@@ -28,7 +28,6 @@ def package(tmp_path: Path) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     statements.cache_clear()
-    fingerprint.cache_clear()
     return tmp_path
 
 
@@ -37,7 +36,6 @@ def after(package: Path, name: str, text: str) -> tuple[str, str]:
     before = fingerprint("score", root=package)
     (package / name).write_text(text)
     statements.cache_clear()
-    fingerprint.cache_clear()
     return before, fingerprint("score", root=package)
 
 

@@ -61,7 +61,6 @@ def modules(*names: str, root: Path = ROOT) -> dict[str, str]:
     return found
 
 
-@cache
 def fingerprint(stage: str, *others: str, root: Path = ROOT) -> str:
     """sha256 (16 hex digits) of what ``rmft.stages.{stage}`` does; ``others`` are modules that it imports by name."""
     code = modules(f"rmft.stages.{stage}", *others, root=root)
