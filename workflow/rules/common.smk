@@ -21,7 +21,8 @@ CONTEXTS = "workflow/scenarios"
 PHRASES = "workflow/reasoning.yaml"
 RUNS = list(grid.runs(config))
 numeric = partial(grid.numeric, config)
-fingerprint = cache(fingerprint)  # once for a stage, not for each of its jobs; outside the module, which rollouts import
+# Once for a stage, not for each of its jobs; not in the module, which is part of what a rollout does.
+fingerprint = cache(fingerprint)
 rollout_cell = partial(grid.rollout_cell, config)
 under_suites = partial(grid.under_suites, config)
 of_cells = partial(grid.of_cells, RUNS)
