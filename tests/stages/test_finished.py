@@ -36,6 +36,8 @@ def test_the_nearest_finished_jobs_stand_for_a_job(results):
     assert took("rollout/tiny/a/random-k/seed0/iter1") == 3  # its task: 10, 30 and 50
     assert took("rollout/other/b/rmft/seed0/iter1") == 3  # its rule
     assert took("sft/tiny/a/rmft/seed0/iter1") is None
+    write(results, "benchmarks/tables.tsv", "s\th:m:s\n9\t0:00:09\n")
+    assert finished.seconds(results / "benchmarks", lambda place: 10.0)("tables") is None  # of another grid, perhaps
 
 
 def test_a_finished_job_of_another_size_says_how_fast_not_how_long(results):

@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 
 MOST = 8  # finished jobs of one place that are read, evenly among them [ours]
+GRID = {"tables"}  # as large as the grid, which may have grown since: they say nothing of the next ones
 # Which files are of which place.
 CELL = r"cells/(.+/iter\d+)/"
 PLACES = [
@@ -47,7 +48,7 @@ def nearest(
     """What tells of a place the ratio of what the finished jobs nearest to it took to what was expected of them: those of
     its own cell, else its seed, method, task, model, rule. None where no job of its rule has finished, or nothing was
     expected of it."""
-    ordered = sorted(places)
+    ordered = sorted({*places} - GRID)
 
     @cache
     def ratio(place: str) -> float | None:
