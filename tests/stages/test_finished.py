@@ -47,6 +47,12 @@ def test_a_finished_job_of_another_size_says_how_fast_not_how_long(results):
     assert finished.seconds(results / "benchmarks", lambda place: 0.0)("rollout/tiny/a") is None
 
 
+def test_what_has_finished_under_another_config_says_nothing(results):
+    took = finished.seconds(results / "benchmarks", lambda place: {"rollout/tiny/a/base/seed0/iter0": 10.0}[place])
+    assert took("rollout/tiny/a/rmft/seed0/iter1") == 5  # the task's other jobs are unknown
+    assert finished.seconds(results / "benchmarks", lambda place: {}[place])("rollout/tiny/a") is None
+
+
 def test_many_finished_jobs_are_sampled_evenly():
     read = []
 

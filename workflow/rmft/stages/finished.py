@@ -50,15 +50,22 @@ def nearest(
     expected of it."""
     ordered = sorted({*places} - GRID)
 
+    def expected_of(place: str) -> float:
+        """Nothing of a job that has finished under another config."""
+        try:
+            return expected(place)
+        except KeyError:
+            return 0.0
+
     @cache
     def ratio(place: str) -> float | None:
         """Of what is at or below a place."""
         own = slice(bisect_left(ordered, place), bisect_right(ordered, place))
         below = slice(bisect_left(ordered, f"{place}/"), bisect_left(ordered, f"{place}0"))  # 0 comes after /
         found = ordered[own] + ordered[below]
-        some = found[:: -(-len(found) // MOST) or 1]
-        whole = sum(expected(each) for each in some)
-        return sum(taken(each) for each in some) / whole if whole else None
+        some = {each: expected_of(each) for each in found[:: -(-len(found) // MOST) or 1]}
+        whole = sum(some.values())
+        return sum(taken(each) for each, size in some.items() if size) / whole if whole else None
 
     def of(place: str) -> float | None:
         return next((found for each in above(place) if (found := ratio(each)) is not None), None)
