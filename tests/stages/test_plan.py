@@ -117,7 +117,9 @@ def test_a_duration_in_words(seconds, text):
     assert plan.said(seconds) == text
 
 
-@pytest.mark.parametrize(("number", "text"), [(0, "0"), (999, "999"), (1234, "1.23k"), (4.05e6, "4.05M"), (7e12, "7T")])
+@pytest.mark.parametrize(
+    ("number", "text"), [(0, "0"), (999, "999"), (1234, "1.23k"), (4.05e6, "4.05M"), (999.9e3, "1000k"), (7e12, "7T")]
+)
 def test_a_number_in_three_digits(number, text):
     assert plan.short(number) == text
 

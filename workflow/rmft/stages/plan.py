@@ -112,7 +112,9 @@ def tasks(parts: list[list[Cost]]) -> list[timetable.Task]:
 
 def short(number: float) -> str:
     """A number in three digits and a letter."""
-    return next((f"{number / size:.3g}{letter}" for letter, size in UNITS if number >= size), f"{number:.0f}")
+    size, letter = next(((size, letter) for letter, size in UNITS if number >= size), (1, ""))
+    digits = ".0f" if size == 1 or number >= 100 * size else ".3g"
+    return f"{number / size:{digits}}{letter}"
 
 
 def said(seconds: float) -> str:
