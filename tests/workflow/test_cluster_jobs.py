@@ -12,6 +12,7 @@ SMALL = {
     "tasks": ["mab-gaussian"],
     "methods": ["rmft", "random-k"],
     "baselines": ["random"],
+    "numbers": {"models": []},
 }
 CLUSTER = ("--dry-run", "--config", "door=cluster", "--configfile", "small.yaml")
 
