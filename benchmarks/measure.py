@@ -28,10 +28,9 @@ class Row:
         if self.ratio is None or not self.limit:
             return ""
         kind, bound = self.limit.rsplit(" ", 1)
-        met, off = (self.ratio >= float(bound), float(bound) / self.ratio)
-        if kind == "at most":
-            met, off = (self.ratio <= float(bound), self.ratio / float(bound))
-        return "yes" if met else f"no, by a factor of {off:.2f}"
+        low, high = sorted((self.ratio, float(bound)))
+        met = float(bound) == (low if kind == "at least" else high)
+        return "yes" if met else f"no, by a factor of {high / low:.2f}"
 
 
 def side_by_side(ours: Callable[[], float], other: Callable[[], float], repeats: int) -> tuple[float, float, float]:
