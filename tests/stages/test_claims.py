@@ -211,7 +211,9 @@ def test_commands_add_the_cell_to_what_is_selected() -> None:
     _, run = wanted("C9", "words", "fol")
     assert run == {"instead": {"fol": {"methods": ["rmft", "rmft-once", "reward-k", "rmft-answers"]}}}
     said, run = wanted("C5", "huge", "mab")
-    assert said.startswith("echo 'run: {") and " > more.yaml && snakemake --profile slurm --configfile more.yaml" in said
+    assert (
+        said.startswith("echo 'run: {") and " > more.yaml && snakemake --profile slurm --configfile more.yaml" in said
+    )
     assert run == {"instead": {"mab": {"models": ["words", "huge"]}}, "suites": {"mab": ["sine", "horizon-2x"]}}
 
 

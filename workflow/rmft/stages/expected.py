@@ -43,6 +43,8 @@ SECONDS = {
     "tables": Rate(4, 0.6),
     "draw": Rate(3),
     "report": Rate(2),
+    "reason": Rate(3),
+    "probe": Rate(13),
 }
 # The same, where a model in words plays or learns; the work of play goes with the square of a conversation's tokens.
 SECONDS_OF_WORDS = {

@@ -28,6 +28,7 @@ MARKS = {"failed": "!", "running": ">", "queued": "q", "part": "+", "missing": "
 POLICY = {"policy.json": "sft", "heldout.parquet": "rollout_heldout", "evaluation.parquet": "evaluate"}
 ROLLOUT = {"trajectories.parquet": "rollout", "regret.parquet": "score"}
 CHOSEN = {"selected.jsonl": "select"}
+REASONS, PROBES = {"reasoning.parquet": "reason"}, {"probes.jsonl": "probe"}  # of models in words
 PERIOD = 5  # seconds between two looks
 
 
@@ -100,10 +101,12 @@ def _marked(folder: Path) -> Iterator[str]:
 def cells(config: dict, run: dict) -> list[list[Made]]:
     """What the cells of a run consist of, by iteration; those of the base policy are shared by several runs."""
     where = {key: run[key] for key in ("model", "task", "method", "seed")}
-    found, base = [], "untrained_policy" if grid.numeric(config, run["model"]) else "base_policy"
-    for t in range(run["iterations"] + 1):
-        parts = [(grid.policy_cell(**where, iteration=t), POLICY if t else POLICY | {"policy.json": base})]
-        if t < run["iterations"]:
+    numeric, n, found = grid.numeric(config, run["model"]), run["iterations"], []
+    base = {"policy.json": "untrained_policy" if numeric else "base_policy"}
+    for t in range(n + 1):
+        spoken = {} if numeric else REASONS | (PROBES if t in (0, n) else {})
+        parts = [(grid.policy_cell(**where, iteration=t), POLICY | spoken | ({} if t else base))]
+        if t < n:
             parts += [
                 (grid.rollout_cell(config, **where, iteration=t), ROLLOUT),
                 (grid.own(**where, iteration=t), CHOSEN),
