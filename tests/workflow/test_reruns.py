@@ -141,14 +141,6 @@ def test_a_single_target_by_name(finished):
     assert finished.would_run("--forcerun", target, "--", target) == {target: "baseline"}
 
 
-def test_figures_are_drawn_from_tables_alone(tree):
-    shutil.rmtree(tree.folder / "results/cells")
-    shutil.rmtree(tree.folder / "results/figures")
-    shutil.rmtree(tree.folder / ".snakemake")
-    rules = tree.would_run("--allowed-rules", "draw", "figures", "--", "figures").values()
-    assert set(rules) == {"draw", "figures"}
-
-
 def test_a_new_suite_is_played_by_every_policy_and_baseline_of_its_task_and_trains_none(tree, before_the_end):
     tree.lay_over(
         suites={"calm": {"rewards": {"kind": "gaussian", "noise": 0.01}}}, run={"suites": {"ns-abrupt": ["calm"]}}
@@ -206,7 +198,8 @@ def test_figures_and_report_need_tables_alone(tree, target, rules):
     """With everything but the tables gone: what the Makefile's targets may run is enough, and no other rule is asked for."""
     for name in ("cells", "models", "baselines", "theory"):
         shutil.rmtree(tree.folder / "results" / name)
-    shutil.rmtree(tree.folder / "results/figures")
+    for name in ("results/figures", ".snakemake"):
+        shutil.rmtree(tree.folder / name)
     (tree.folder / "results/report.html").unlink()
     allowed = re.search(rf"--allowed-rules (.*) -- {target}$", (ROOT / "Makefile").read_text(), re.MULTILINE)[1].split()
     jobs = tree.would_run("--allowed-rules", *allowed, "--", target)
