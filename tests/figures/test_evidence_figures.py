@@ -100,25 +100,28 @@ def test_exponents_stand_in_order_and_only_clear_ones_are_filled() -> None:
     assert "change −0.20 [−0.30, −0.10]" in texts(figure)
 
 
-def test_every_difference_is_that_of_the_other_method() -> None:
-    """Of which a comparison is the mean less the other's is turned, and its interval with it."""
+def test_every_difference_is_that_of_the_other_method_at_the_ends() -> None:
+    """Of which a comparison is the mean less the other's is turned, and its interval and iterations with it."""
     same = {"metric": "regret", "suite": "in-distribution", "iteration": 2, "against_iteration": 2} | {
         key: WHERE[key] for key in ("model", "task", "kind")
     }
+    wrong = {"difference": 9.0, "low": 9.0, "high": 9.0}
     rows = [
         same | {"method": "rmft", "against": "random-k", "difference": 1.0, "low": -0.5, "high": 2.0},
-        same | {"method": "once", "against": "rmft", "difference": 3.0, "low": 2.0, "high": 4.0},
+        same | {"method": "rmft", "against": "once", "iteration": 1, "against_iteration": 1, **wrong},
         same
-        | {"method": "rmft", "against": "base", "against_iteration": 0, "difference": 9.0, "low": 9.0, "high": 9.0},
-        same | {"method": "once", "against": "random-k", "difference": 9.0, "low": 9.0, "high": 9.0},
-        same
-        | {"method": "rmft", "against": "rmft", "against_iteration": 1, "difference": 9.0, "low": 9.0, "high": 9.0},
+        | {"method": "rmft", "against": "once", "against_iteration": 1, "difference": -3.0, "low": -4.0, "high": -2.0},
+        same | {"method": "late", "against": "rmft", "difference": 5.0, "low": 4.0, "high": 6.0},
+        same | {"method": "rmft", "against": "base", "against_iteration": 0, **wrong},
+        same | {"method": "once", "against": "random-k", **wrong},
+        same | {"method": "rmft", "against": "rmft", "against_iteration": 1, **wrong},
     ]
     (shown,) = ablations.rows(pd.DataFrame(rows))
     turned = ablations.turned(shown)[["method", "difference", "low", "high"]]
-    assert turned.values.tolist() == [["random-k", -1.0, -2.0, 0.5], ["once", 3.0, 2.0, 4.0]]
+    assert turned.values.tolist() == [["random-k", -1.0, -2.0, 0.5], ["once", 3.0, 2.0, 4.0], ["late", 5.0, 4.0, 6.0]]
     left = ablations.draw(pd.DataFrame(rows)).get_axes()[0]
-    assert [label.get_text() for label in left.get_yticklabels()] == ["random-k\niteration 2", "once\niteration 2"]
+    ticks = [label.get_text() for label in left.get_yticklabels()]
+    assert ticks == ["random-k, 2\nless rmft, 2", "once, 1\nless rmft, 2", "late, 2\nless rmft, 2"]
 
 
 def test_the_heat_map_is_relative_and_bold_where_clear() -> None:
