@@ -10,7 +10,9 @@ import pandas as pd
 from rmft.core.growth import exponents, growth_exponent, influences, trend_p_value
 from rmft.core.statistics import resampled, student_below
 from rmft.stages import files, program
-from rmft.stages.tables import CELL, Reader, _pools, _stream, selection_from_json
+from rmft.stages.experiment import selection_from_json
+from rmft.stages.results import Reader
+from rmft.stages.tables_pooled import CELL, pools, stream
 
 POLICY = ["model", "task", "method", "seed", "suite"]
 COLUMNS = ["beta", "beta_low", "beta_high", "p_reg", "p_trend", "change", "change_low", "change_high", "p_change"]
@@ -62,7 +64,7 @@ def row_of(where: dict, now: list[np.ndarray], base: list[np.ndarray] | None) ->
     if steps < 3:
         return row
     both = now if base is None else [np.hstack(pair) for pair in zip(now, base, strict=True)]
-    drawn = resampled(both, rng=_stream(where, "growth"))
+    drawn = resampled(both, rng=stream(where, "growth"))
     row |= level(now, drawn[:, :steps])
     return row if base is None else row | fall(now, base, drawn)
 
@@ -72,7 +74,7 @@ def growth(episodes: pd.DataFrame) -> pd.DataFrame:
     first = episodes[episodes["iteration"].eq(0).fillna(False)]
     base = {key: stacked(rows) for key, rows in first.groupby(POLICY, sort=False)}
     rows = []
-    for where, parts in _pools(episodes, CELL):
+    for where, parts in pools(episodes, CELL):
         now = [stacked(part) for part in parts]
         keys = [tuple(part.iloc[0][POLICY]) for part in parts]
         rows.append(row_of(where, now, [base[key] for key in keys] if keys[0] in base else None))
