@@ -118,7 +118,11 @@ def tables() -> dict[str, pd.DataFrame]:
     )
     growth = growth.assign(change=-0.3, change_low=-0.4, change_high=-0.2, p_change=1e-9)
     reasoning = pd.DataFrame(where).assign(
-        episodes=EPISODES, change_aligned=0.2, change_aligned_low=0.1, change_aligned_high=0.3, p_change_aligned=1e-9
+        episodes=EPISODES,
+        change_aligned_all=0.2,
+        change_aligned_all_low=0.1,
+        change_aligned_all_high=0.3,
+        p_change_aligned_all=1e-9,
     )
     chosen = [{k: v for k, v in row.items() if k != "suite"} | {"iteration": 0} for row in where]
     selection = pd.DataFrame(chosen).assign(selected=EPISODES, lucky_all=0.2)
