@@ -1,50 +1,6 @@
 # How regret grows, and a verdict for every claim of workflow/claims.yaml.
 
 
-def claims_wording(wildcards):
-    """Digest of the claims."""
-    return wording("workflow/claims.yaml")
-
-
-@cache
-def whole_run():
-    """The selection of config.yaml, whatever is laid over it."""
-    return read_yaml(Path("config.yaml"))["run"]
-
-
-def plays(model):
-    """The tasks that claims about a model could be tested on: what is selected, and what it can learn. Numeric models: all
-    tasks that are theirs; models with a crowd: what that talks about; others: all that config.yaml selects."""
-    own = [run["task"] for run in RUNS if run["model"] == model]
-    crowd = config["models"][model].get("pretraining", {}).get("crowd", {})
-    able = whole_run()["numbers"]["tasks"] if numeric(model) else crowd.get("tasks", whole_run()["tasks"])
-    return list(dict.fromkeys([*own, *able]))
-
-
-def claimed_of(model):
-    """What the claims need to know of a model."""
-    kind = config["models"][model]["kind"]
-    large = kind not in ("pretrain", "numeric")
-    return {"kind": "numbers" if numeric(model) else "words", "plays": plays(model), "large": large}
-
-
-def experiment(wildcards):
-    """What claims could be tested on, and what is selected now."""
-    models = {name: claimed_of(name) for name in config["models"]}
-    known = sorted({task for entry in models.values() for task in entry["plays"]})
-    beside = [{task: run["suites"].get(task, []) for task in known} for run in (RUN, whole_run())]
-    chosen = ("models", "tasks", "methods", "baselines", "suites", "instead", "numbers")
-    said = {
-        "models": models,
-        "tasks": {task: config["tasks"][task] for task in known},
-        "suites": {task: list(dict.fromkeys([*beside[0][task], *beside[1][task]])) for task in known},
-        "methods": config["methods"],
-        "baselines": list(config["baselines"]),
-        "run": {key: RUN[key] for key in chosen},
-    }
-    return as_json(said)
-
-
 rule growth:
     """Growth exponents of every policy and baseline, and their change by training."""
     input:

@@ -1,11 +1,6 @@
 # What the tables say of the runs themselves.
 
 
-def signature_bounds(wildcards):
-    """From where on a sign of failure is flagged."""
-    return as_json(config["signatures"])
-
-
 rule signatures:
     """Signs of a failed run, looked for in every cell; what is flagged is a warning in the log."""
     input:

@@ -1,11 +1,6 @@
 # What policies in words say: their reasoning against the numbers, and what they think on histories that are fixed.
 
 
-def phrases_wording(wildcards):
-    """Digest of the patterns that reasonings are read with."""
-    return wording(PHRASES)
-
-
 rule reason:
     """How the reasonings of policy_t agree with the histories that it was shown, held out."""
     input:
