@@ -29,8 +29,6 @@ wildcard_constraints:
     space="ball|simplex",
     arms="[0-9]+",
     architecture="[a-z0-9-]+",
-    shard="[0-9]+",
-    shards="[0-9]+",
 
 
 localrules:
@@ -50,7 +48,6 @@ rule all:
         expand("results/tables/{table}.csv", table=TABLES),
         expand("results/figures/{figure}.{format}", figure=FIGURES, format=["pdf", "png", "csv"]),
         "results/report.html",
-        "results/claims.json",
 
 
 include: "workflow/rules/policy.smk"
@@ -60,5 +57,4 @@ include: "workflow/rules/theory.smk"
 include: "workflow/rules/tables.smk"
 include: "workflow/rules/evidence.smk"
 include: "workflow/rules/claims.smk"
-include: "workflow/rules/tracking.smk"
 include: "workflow/rules/figures.smk"

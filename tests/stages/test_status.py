@@ -57,7 +57,7 @@ def test_a_cell_goes_from_missing_to_done(config, tmp_path):
 
 def test_what_runs_what_waits_and_what_failed_is_told_apart(config, tmp_path):
     cells = status.cells(config, RUN)
-    rollout, training = cells[1][3], cells[2][0]
+    rollout, training = cells[1][4], cells[2][0]
     assert (rollout.stage, training.stage) == ("rollout", "sft")
     write(tmp_path, *(made.path for made in cells[0]), ".snakemake/locks/0.output.lock")
     mark(tmp_path, rollout.path)
@@ -114,7 +114,10 @@ def test_a_grid_of_thousands_and_a_wrong_config(tmp_path):
 
 
 def test_watching_ends_quietly(tmp_path):
-    command = [sys.executable, "-m", "rmft.stages.status", "--watch", "--root", tmp_path, "--configs", *CONFIGS]
+    # Whoever runs the tests in the background has SIGINT ignored, and so would their children.
+    heeds = "import runpy, signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    program = f"{heeds}; runpy.run_module('rmft.stages.status', run_name='__main__')"
+    command = [sys.executable, "-c", program, "--watch", "--root", tmp_path, "--configs", *CONFIGS]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ)
     assert process.stdout.readline().startswith("\x1b[H\x1b[2J")
     process.send_signal(2)

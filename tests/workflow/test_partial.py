@@ -9,6 +9,19 @@ from rmft.stages.check_config import WORKFLOW
 
 CELLS = "results/cells/tiny"
 CELL = f"{CELLS}/mab-gaussian/rmft/seed0/iter1"
+PLAYED = ("policy.json", "trajectories.parquet", "regret.parquet", "heldout.parquet", "evaluation.parquet")
+AFTER = {
+    "tables",
+    "growth",
+    "tracking",
+    "reasoning_tables",
+    "signatures",
+    "claims",
+    "draw",
+    "manifest",
+    "report",
+    "all",
+}
 TABLES = {"results/tables/evaluation.csv", "results/report.html", "all"}
 
 
@@ -48,21 +61,22 @@ def test_one_cell(finished):
 def test_one_iteration_and_what_follows_it(finished):
     found = jobs(finished, "one iteration of a run, and what follows it")
     next_cell = CELL.replace("iter1", "iter2")
-    names = ("policy.json", "heldout.parquet", "evaluation.parquet")
+    names = ("policy.json", "heldout.parquet", "evaluation.parquet", "reasoning.parquet")
     played = {f"{CELL}/{name}" for name in ("trajectories.parquet", "regret.parquet", "selected.jsonl")}
+    played.add(f"{next_cell}/probes.jsonl")
     assert cells(found) == {f"{cell}/{name}" for cell in (CELL, next_cell) for name in names} | played
     assert set(found) >= TABLES
 
 
 @pytest.mark.parametrize(
     ("about", "inside"),
-    [("one task", f"{CELLS}/fol-gaussian/"), ("one model, from its beginning", f"{CELLS}/")],
+    [("one task", "results/cells/tiny-online/fol-gaussian/"), ("one model, from its beginning", f"{CELLS}/")],
 )
 def test_all_of_one_task_or_model(finished, about, inside):
     found = jobs(finished, about)
     everything = {
         str(path.relative_to(finished.folder))
-        for name in ("policy.json", "trajectories.parquet", "regret.parquet", "heldout.parquet", "evaluation.parquet")
+        for name in (*PLAYED, "reasoning.parquet", "probes.jsonl")
         for path in (finished.folder / inside).rglob(name)
     }
     made = {output for output in cells(found) if output.startswith(inside) and not output.endswith("selected.jsonl")}
@@ -76,13 +90,13 @@ def test_all_of_one_task_or_model(finished, about, inside):
 @pytest.mark.parametrize(
     ("about", "rules"),
     [
-        ("evaluation alone", {"rollout_heldout", "evaluate"}),
+        ("evaluation alone", {"rollout_heldout", "evaluate", "reason"}),
         ("other metrics of what was played", {"evaluate"}),
     ],
 )
 def test_evaluation_alone(finished, about, rules):
     found = jobs(finished, about)
-    assert set(found.values()) == rules | {"tables", "draw", "report", "all"}
+    assert set(found.values()) == rules | AFTER
     policies = len(list((finished.folder / "results/cells").rglob("policy.json")))
     assert sum(rule == "evaluate" for rule in found.values()) == policies
 

@@ -191,7 +191,7 @@ def claims_wording(wildcards):
 @cache
 def whole_run():
     """The selection of config.yaml, whatever is laid over it."""
-    return yaml.safe_load(Path("config.yaml").read_text(encoding="utf-8"))["run"]
+    return read_yaml(Path("config.yaml"))["run"]
 
 
 def plays(model):

@@ -45,6 +45,12 @@ SECONDS = {
     "report": Rate(2),
     "reason": Rate(3),
     "probe": Rate(13),
+    "reasoning_tables": Rate(4),
+    "growth": Rate(22),
+    "tracking": Rate(3),
+    "signatures": Rate(1),
+    "claims": Rate(4),
+    "manifest": Rate(1),
 }
 # The same, where a model in words plays or learns; the work of play goes with the square of a conversation's tokens.
 SECONDS_OF_WORDS = {
