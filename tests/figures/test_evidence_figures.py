@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from rmft.figures import FIGURES, ablations, generalisation, growth, overview, reasoning, tracking
 from rmft.stages import draw
+from rmft.stages.table_files import read_table
 
 sys.path.insert(0, str(Path(__file__).parent))
 import judged
@@ -159,14 +160,14 @@ def test_tracking_shows_the_ends_and_the_three_best_baselines() -> None:
 
 def test_reasonings_without_numbers_say_so(folder: Path) -> None:
     """The made-up policies state no average on one task of three."""
-    written = texts(reasoning.draw(draw.read_table(folder, "reasoning")))
+    written = texts(reasoning.draw(read_table(folder, "reasoning")))
     assert written.count("no average is stated") == 1
     assert any("A best arm is named in 60% to 70% of steps" in text for text in written)
 
 
 def test_growth_of_all_made_up_policies(folder: Path) -> None:
     """Each made-up exponent falls by a tenth an iteration."""
-    table = draw.read_table(folder, "growth")
+    table = read_table(folder, "growth")
     (shown,) = growth.rows(table)
     assert set(shown["seed"]) == {"all"} and set(shown["suite"]) == {"in-distribution"}
     assert list(table.columns[:8]) == judged.CELL

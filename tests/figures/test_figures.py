@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from rmft.figures import FIGURES, contrasts, regret_curves, style, suites
 from rmft.stages import draw
+from rmft.stages.table_files import read_table
 
 sys.path.insert(0, str(Path(__file__).parent))
 import synthetic
@@ -77,7 +78,7 @@ def test_a_method_has_one_colour_on_all_tasks(folder: Path) -> None:
 
 def test_only_the_task_itself_is_drawn_and_not_its_suites(folder: Path) -> None:
     """Curves end at T = 20, though a suite plays 40 steps."""
-    assert draw.read_table(folder, "curves")["step"].max() == 40
+    assert read_table(folder, "curves")["step"].max() == 40
     drawn = draw.figure_of("regret_curves", folder).get_axes()
     assert {line.get_xdata().max() for axes in drawn for line in axes.get_lines() if len(line.get_xdata())} == {20}
 
@@ -178,7 +179,7 @@ def test_a_task_that_is_alike_to_none_has_no_contrast(folder: Path) -> None:
 
 
 def test_many_methods_stand_in_rows(folder: Path) -> None:
-    table = draw.read_table(folder, "curves")
+    table = read_table(folder, "curves")
     table = table[(table["task"] == "fol-gaussian") & (table["method"] == "rmft")]
     many = pd.concat([table.assign(method=f"m{i}", label=f"m{i} (k=2)") for i in range(7)])
     axes = regret_curves.draw(many).get_axes()
@@ -188,14 +189,14 @@ def test_many_methods_stand_in_rows(folder: Path) -> None:
 
 
 def test_a_figure_leaves_its_table_alone(folder: Path) -> None:
-    table = draw.read_table(folder, "curves")
+    table = read_table(folder, "curves")
     before = table.copy()
     regret_curves.draw(table)
     pd.testing.assert_frame_equal(table, before)
 
 
 def test_a_second_task_gets_its_own_band(folder: Path) -> None:
-    table = draw.read_table(folder, "curves")
+    table = read_table(folder, "curves")
     alone = table[table["task"] == "mab-gaussian"]
     both = pd.concat([alone, alone.assign(task="other")])
     one, two = regret_curves.draw(alone), regret_curves.draw(both)

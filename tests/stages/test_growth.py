@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from rmft.stages import growth
-from rmft.stages.draw import read_table
+from rmft.stages.table_files import read_table
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "figures"))
 import synthetic

@@ -14,6 +14,7 @@ import pytest
 from rmft.core.alignment import COUNTS
 from rmft.core.probes import COLUMNS as PROBE
 from rmft.stages import files, probe, reasoning_tables
+from rmft.stages.experiment import policy_cell
 from rmft.stages.reason import REASONING, last_replies
 from rmft.stages.reasoning_tables import COLUMNS
 
@@ -138,7 +139,7 @@ def write_cells(cells: Path, episodes: int = 30) -> pd.DataFrame:
     where = {"model": "tiny", "task": "mab", "kind": "policy", "method": "rmft", "label": "rmft (k=2)"}
     rows = []
     for seed, iteration in ((seed, t) for seed in ("0", "1") for t in RIGHT):
-        folder = reasoning_tables.cell(cells, "tiny", "mab", "rmft", seed, iteration)
+        folder = policy_cell(cells.parent, "tiny", "mab", "rmft", seed, iteration)
         folder.mkdir(parents=True)
         right = RIGHT[iteration]
         counts = {"steps": 20, "stated": 10, "right": right, "acted": right // 2, "explores": 5, "exploits": 15}
@@ -168,7 +169,7 @@ def made(tmp_path: Path) -> Path:
 
 def gather(folder: Path) -> int:
     names = [str(folder / f"out/{name}.csv") for name in ("reasoning", "probes")]
-    flags = ["--summary", str(folder / "summary.csv"), "--cells", str(folder / "cells")]
+    flags = ["--summary", str(folder / "summary.csv"), "--results", str(folder)]
     return reasoning_tables.main([*flags, "--output", *names])
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from rmft.figures import FIGURES
 from rmft.stages import findings, report, summary
-from rmft.stages.draw import read_table
+from rmft.stages.table_files import read_table
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "figures"))
 import synthetic

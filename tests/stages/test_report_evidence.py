@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from rmft.stages import report, report_evidence, report_probes
-from rmft.stages.draw import read_table
+from rmft.stages.table_files import read_table
 
 CAPTIONS = Path(report.__file__).parents[2] / "report"
 

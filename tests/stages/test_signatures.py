@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from rmft.stages import signatures, summary, tables
-from rmft.stages.draw import read_table
+from rmft.stages.table_files import read_table
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "figures"))
 import synthetic

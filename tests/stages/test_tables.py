@@ -10,8 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from rmft.stages import experiment, tables
-from rmft.stages.draw import read_table
 from rmft.stages.results import Reader
+from rmft.stages.table_files import read_table
 from rmft.stages.tables_calibration import known_value
 from rmft.stages.tables_pooled import summary
 from rmft.stages.tables_training import reading

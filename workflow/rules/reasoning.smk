@@ -97,6 +97,6 @@ rule reasoning_tables:
     shell:
         "{PYTHON} -m rmft.stages.reasoning_tables "
         "--summary {input.summary} "
-        "--cells results/cells "
+        "--results results "
         "--output {output.reasoning} {output.probes} "
         "> {log} 2>&1"

@@ -15,7 +15,7 @@ from rmft.stages.check_config import of_schema
 from rmft.stages.claim_cells import Cell, Experiment, cells, check, command, experiment_from_json
 from rmft.stages.claim_page import page
 from rmft.stages.claim_tests import Tables, evidence
-from rmft.stages.draw import read_table
+from rmft.stages.table_files import read_table
 
 SCHEMA = Path(__file__).parents[2] / "schemas/claims.schema.yaml"
 DECIDING = ("effect", "low", "high", "direction", "threshold", "episodes", "seeds", "test")

@@ -19,17 +19,7 @@ from matplotlib.figure import Figure
 
 from rmft.figures import FIGURES, style
 from rmft.stages import files, program
-
-
-def read_table(folder: Path, name: str) -> pd.DataFrame:
-    """One of the CSV tables. Raises ValueError, naming the file and the mend, where it cannot be read."""
-    path = folder / f"{name}.csv"
-    try:
-        return pd.read_csv(path, dtype={"model": str, "seed": str, "iteration": "Int64"})
-    except FileNotFoundError:
-        raise ValueError(f"{path}: is missing; make it with: snakemake {path}") from None
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: cannot be read ({error}); delete it and make the tables again") from None
+from rmft.stages.table_files import read_table
 
 
 @dataclass(frozen=True)

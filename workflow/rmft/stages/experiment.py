@@ -44,9 +44,14 @@ def selection_from_json(text: str) -> Selection:
         raise ValueError(f"--selection: {error}") from None
 
 
-def cell(results: Path, model: str, task: str, method: str, seed: int, iteration: int) -> Path:
+def cell(results: Path, model: str, task: str, method: str, seed: int | str, iteration: int) -> Path:
     """The folder of a cell."""
     return results / "cells" / model / task / method / f"seed{seed}" / f"iter{iteration}"
+
+
+def policy_cell(results: Path, model: str, task: str, method: str, seed: int | str, iteration: int) -> Path:
+    """The folder of policy_t; policy_0 is the base policy, shared by all methods."""
+    return cell(results, model, task, method if iteration else "base", seed, iteration)
 
 
 def talk(entry: dict) -> str:

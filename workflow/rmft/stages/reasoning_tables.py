@@ -14,11 +14,11 @@ from rmft.core.probes import COLUMNS as PROBE
 from rmft.core.ratios import bounds, p_of_rise, ratios
 from rmft.core.seeding import generator
 from rmft.stages import files, program
-from rmft.stages.draw import read_table
+from rmft.stages.experiment import policy_cell
 from rmft.stages.reason import REASONING
+from rmft.stages.table_files import CELL, read_table
 
 RUN = ["model", "task", "method", "seed", "iteration"]
-CELL = ["model", "task", "kind", "method", "label", "seed", "iteration", "suite"]
 SHARES = {"aligned": ("right", "stated"), "aligned_all": ("right_all", "stated_all")}  # compared with the base policy
 MORE = {"numeric_error": ("error", "numbers"), "acts": ("acted", "right")}
 OF_STEPS = {"stated": "stated", "explores": "explores", "exploits": "exploits", "knows": "right"}
@@ -28,11 +28,6 @@ COLUMNS += ["acts", "acts_low", "acts_high", "change_aligned", "change_aligned_l
 COLUMNS += ["p_change_aligned", "aligned_all", "aligned_all_low", "aligned_all_high"]
 COLUMNS += [f"change_aligned_all{end}" for end in ("", "_low", "_high")] + ["p_change_aligned_all"]
 Read = Callable[[str, str, str, str, int], pd.DataFrame]
-
-
-def cell(cells: Path, model: str, task: str, method: str, seed: str, iteration: int) -> Path:
-    """The folder of a policy; policy_0 is the base policy, shared by all methods."""
-    return cells / model / task / (method if iteration else "base") / f"seed{seed}" / f"iter{iteration}"
 
 
 def policies(summary: pd.DataFrame) -> pd.DataFrame:
@@ -109,13 +104,13 @@ def _bounded(name: str, value: float, drawn: np.ndarray) -> dict[str, float]:
     return {name: value, f"{name}_low": low, f"{name}_high": high}
 
 
-def probes(rows: pd.DataFrame, cells: Path) -> pd.DataFrame:
+def probes(rows: pd.DataFrame, results: Path) -> pd.DataFrame:
     """probes.csv: what the base policy and the last one of every run said on the fixed histories."""
     runs = rows[rows["seed"] != "all"].drop_duplicates(RUN)
     last = runs.groupby(["model", "task", "method", "seed"])["iteration"].transform("max")
     table = []
     for row in runs[runs["iteration"].isin([0]) | (runs["iteration"] == last)][RUN].to_dict("records"):
-        path = cell(cells, **row) / "probes.jsonl"
+        path = policy_cell(results, **row) / "probes.jsonl"
         table += [row | {key: said[key] for key in PROBE} for said in read_lines(path)]
     return pd.DataFrame(table, columns=[*RUN, *PROBE])
 
@@ -137,12 +132,12 @@ def work(args: Namespace) -> None:
 
     @cache
     def read(*where: object) -> pd.DataFrame:
-        path = cell(args.cells, *where) / "reasoning.parquet"
+        path = policy_cell(args.results, *where) / "reasoning.parquet"
         if not path.is_file():
             raise ValueError(f"{path}: is missing; make it with: snakemake {path}")
         return files.read_table(path, pa.schema(REASONING)).to_pandas()
 
-    tables = {"reasoning": alignment(rows, read), "probes": probes(rows, args.cells)}
+    tables = {"reasoning": alignment(rows, read), "probes": probes(rows, args.results)}
     if sorted(path.stem for path in args.output) != sorted(tables):
         raise ValueError("--output: must be the files probes.csv and reasoning.csv")
     for path in args.output:
@@ -154,7 +149,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """The program."""
     parser = ArgumentParser("reasoning_tables", description=__doc__)
     parser.add_argument("--summary", required=True, type=Path, help="summary.csv: which policies there are")
-    parser.add_argument("--cells", required=True, type=Path, help="the folder of the cells")
+    parser.add_argument("--results", required=True, type=Path, help="the folder that holds cells/")
     parser.add_argument("--output", required=True, type=Path, nargs="+", help="reasoning.csv and probes.csv")
     return program.run(parser, work, argv)
 

@@ -11,7 +11,6 @@ import yaml
 
 from rmft.figures import style
 from rmft.stages import files, program
-from rmft.stages.draw import read_table
 from rmft.stages.findings import findings
 from rmft.stages.provenance import cell_seconds, durations, of_runs, ours, provenance
 from rmft.stages.report_evidence import (
@@ -28,6 +27,7 @@ from rmft.stages.report_evidence import (
 )
 from rmft.stages.report_probes import KINDS, probes, rate_rows
 from rmft.stages.report_tables import HEADS, groups, seed_rows, suite_rows
+from rmft.stages.table_files import read_table
 
 TITLE = "Iterative Regret-Minimization Fine-Tuning"
 

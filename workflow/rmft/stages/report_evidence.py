@@ -9,8 +9,8 @@ import pandas as pd
 
 from rmft.figures import style
 from rmft.stages import files
-from rmft.stages.draw import read_table
 from rmft.stages.findings import Cell, number
+from rmft.stages.table_files import read_table
 
 VERDICTS = ("reproduced", "not reproduced", "not run")
 CELL = ["model", "task", "method", "seed", "iteration"]

@@ -17,7 +17,7 @@ from rmft.core.regret import regret_name
 from rmft.core.tasks import task_from_config
 from rmft.core.tuning import candidates
 from rmft.stages import files
-from rmft.stages.experiment import Run, Selection, cell
+from rmft.stages.experiment import Run, Selection, cell, policy_cell
 
 EPISODE = [
     "suite",
@@ -143,8 +143,7 @@ class Reader:
         """The episodes of iterations 0..N of one method and seed; iteration 0 is the shared base policy."""
         frames = []
         for iteration in range(run.iterations + 1):
-            method = run.method if iteration else "base"
-            path = cell(self.results, run.model, run.task, method, run.seed, iteration)
+            path = policy_cell(self.results, run.model, run.task, run.method, run.seed, iteration)
             rows = read(path / "evaluation.parquet")
             frames.append(rows.assign(kind=run.kind, **self.columns(run), iteration=iteration))
         table = pd.concat(frames)

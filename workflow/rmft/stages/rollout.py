@@ -67,7 +67,9 @@ def work(args: Namespace) -> None:
     size = max(1, sampling["chunk_episodes"] // args.trajectories_per_scenario)
     starts = range(0, args.scenarios, size)
     pieces = [(suite, range(i, min(i + size, args.scenarios))) for suite in tasks for i in starts]
-    given = {key: value for key, value in vars(args).items() if key not in ("shard", "finished")}  # alike for all shards
+    given = {
+        key: value for key, value in vars(args).items() if key not in ("shard", "finished")
+    }  # alike for all shards
     settings = {key: value for key, value in given.items() if not isinstance(value, Path)}
     wording = [repr(context) for context in contexts.values()]
     identity = [settings, wording, policy.digest, policy.to_json(), fingerprint("rollout", PLAYERS[policy.kind])]

@@ -20,7 +20,7 @@ import pandas as pd
 from rmft.core.seeding import generator
 from rmft.core.statistics import intervals
 from rmft.stages import files, program
-from rmft.stages.draw import read_table
+from rmft.stages.table_files import read_table
 
 BOUNDS = {
     "alike": ("diversity",),

@@ -8,8 +8,8 @@ import pandas as pd
 
 from rmft.figures import style
 from rmft.stages import program
-from rmft.stages.draw import read_table
 from rmft.stages.signatures import warning
+from rmft.stages.table_files import read_table
 
 
 def bounded(row: pd.Series, metric: str, digits: int = 2) -> str:

@@ -8,10 +8,11 @@ import pandas as pd
 from rmft.core.metrics import median_reward
 from rmft.core.seeding import generator
 from rmft.core.statistics import intervals
+from rmft.stages import table_files
 from rmft.stages.experiment import alike, cell, gap, talk
 from rmft.stages.results import Reader, read_json
 
-CELL = ["model", "task", "kind", "method", "label", "seed", "iteration", "suite", "measure"]
+CELL = [*table_files.CELL, "measure"]
 BOUNDED = ["regret", "change", "information_regret", "suff_fail", "min_frac", "lucky", "entropy", "policy_entropy"]
 MEANS = ["reward", "greedy_frac", "coverage", "variation", "parse_failure_rate", "renormalised_rate"]
 MEANS += ["tokens_prompt", "tokens_sampled"]  # of an episode

@@ -22,11 +22,11 @@ from rmft.core.tasks import draw_heldout, task_from_config
 from rmft.core.tracking import changes, played, window
 from rmft.core.trajectory import Play
 from rmft.stages import files, program
-from rmft.stages.draw import read_table
+from rmft.stages.experiment import policy_cell
+from rmft.stages.table_files import CELL, read_table
 
 SUITE = "in-distribution"
 RIVALS = ("baseline", "oracle")
-CELL = ["model", "task", "kind", "method", "label", "seed", "iteration", "suite"]
 VALUES = ["best", "former"]
 ENDS = ["", "_low", "_high"]
 COLUMNS = [*CELL, "episodes", "clock", "step", *(v + end for v in VALUES for end in ENDS)]
@@ -84,10 +84,8 @@ class Reader:
         if row["kind"] in RIVALS:
             path = self.results / "baselines" / task / f"{method}.json"
             return of_baseline(path, task, self.tasks[task], row["episodes"])
-        cell = (
-            f"{row['model']}/{task}/{method if row['iteration'] else 'base'}/seed{row['seed']}/iter{row['iteration']}"
-        )
-        return self.read(self.results / "cells" / cell / "heldout.parquet")
+        where = policy_cell(self.results, row["model"], task, method, row["seed"], row["iteration"])
+        return self.read(where / "heldout.parquet")
 
 
 def table(summary: pd.DataFrame, reader: Reader) -> pd.DataFrame:
