@@ -287,10 +287,3 @@ def write_theory(folder: Path) -> None:
     }
     for name, rows in tables.items():
         pd.DataFrame(rows).to_csv(folder / f"{name}.csv", index=False)
-
-
-def write_signatures(folder: Path) -> None:
-    """One sign of failure, flagged."""
-    cell = {"model": "tiny", "task": "mab-gaussian", "method": "random-k", "seed": 0, "iteration": 2}
-    row = {**cell, "signature": "flat", "value": 0.3, "bound": 0.0, "flagged": True, "said": "regret did not fall"}
-    pd.DataFrame([row]).to_csv(folder / "signatures.csv", index=False)

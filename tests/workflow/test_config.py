@@ -50,8 +50,9 @@ MUTANTS = [
     ),
     ("rollout.shards", 9, "rollout.shards: 9 is more than the chunks of a rollout ("),
     ("rollout.shards", 0, "rollout.shards: must be 1 or more, not 0"),
-    ("models.tiny.resources.gpus", -1, "models.tiny.resources.gpus: must be 0 or more, not -1"),
-    ("models.tiny.resources.mem", 1, "models.tiny.resources.mem: unknown key; did you mean mem_mb?"),
+    # of every model that is laid over tiny
+    ("models.tiny.resources.gpus", -1, ".resources.gpus: must be 0 or more, not -1"),
+    ("models.tiny.resources.mem", 1, ".resources.mem: unknown key; did you mean mem_mb?"),
     ("rollout.temperature", 0, "rollout.temperature: must be above 0, not 0"),
     ("rollout.temperature", float("nan"), "rollout.temperature: must be of type number"),
     ("rollout.temperature", "1e-3", "rollout.temperature: must be of type number, not the text '1e-3'; write 0.001"),
