@@ -1,21 +1,21 @@
 # Iterative Regret-Minimization Fine-Tuning: roll out, score, select, fine-tune, and again; then evaluate and draw.
 from snakemake.utils import min_version
 
-from rmft.stages.check_config import complaint
+from rmft.stages.check_config import complaint, refuse, unreadable
 
 min_version("9.0")
+refuse(unreadable(["config.yaml", "config.laptop.yaml", *workflow.overwrite_configfiles]))
 
 
 configfile: "config.yaml"
 
 
-if config["door"] == "laptop":
+if config.get("door") == "laptop":
 
     configfile: "config.laptop.yaml"
 
 
-if wrong := complaint(config):
-    sys.exit(f"config: {wrong}")
+refuse(complaint(config))
 
 
 wildcard_constraints:

@@ -19,7 +19,8 @@ from rmft.core.information import knowable
 from rmft.core.policies import policy_from_config
 from rmft.core.tasks import task_from_config, under_suite
 from rmft.core.tuning import candidates
-from rmft.stages.schema import read_schema, read_yaml
+from rmft.stages.schema import read_schema
+from rmft.stages.yaml_files import read_yaml
 
 WORKFLOW = Path(__file__).parents[2]
 SELECTIONS = {
@@ -48,9 +49,35 @@ def lay_over(below: dict, above: dict) -> dict:
     return merged
 
 
+def read_config(path: Path) -> dict:
+    """What one config file says. Raises ValueError, naming the file and the mend, where it is none."""
+    said = read_yaml(path) or {}
+    if not isinstance(said, dict):
+        raise ValueError(f"{path}: must be a mapping of keys; mend it")
+    if "__use_yte__" in said:
+        raise ValueError(f"{path}: __use_yte__: has Snakemake run code from the file; take it out")
+    return said
+
+
 def read_configs(paths: Iterable[Path]) -> dict:
     """The config that files make, later ones laid over earlier ones."""
-    return reduce(lay_over, (read_yaml(path) or {} for path in paths), {})
+    return reduce(lay_over, map(read_config, paths), {})
+
+
+def unreadable(paths: Iterable[str | Path]) -> str | None:
+    """What is wrong with the first config file that cannot be read, or None. To be asked before Snakemake reads it."""
+    try:
+        for path in filter(Path.exists, map(Path, paths)):
+            read_config(path)
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+def refuse(wrong: str | None) -> None:
+    """End the program by one line where something is wrong with the config."""
+    if wrong:
+        sys.exit(f"config: {wrong}")
 
 
 def unknown_key(error: object) -> tuple[str, str]:
@@ -311,7 +338,10 @@ def main(argv: list[str] | None = None) -> int:
     """Check config files, later ones laid over earlier ones. Exit status 1 and one line where they cannot run."""
     parser = argparse.ArgumentParser(prog="check_config", description=main.__doc__)
     parser.add_argument("files", nargs="+", type=Path, help="config files, later ones laid over earlier ones")
-    wrong = complaint(read_configs(parser.parse_args(argv).files))
+    try:
+        wrong = complaint(read_configs(parser.parse_args(argv).files))
+    except ValueError as error:
+        wrong = str(error)
     print(f"config: {wrong}" if wrong else "config: ok", file=sys.stderr if wrong else sys.stdout)
     return 1 if wrong else 0
 
