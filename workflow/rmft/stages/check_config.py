@@ -19,10 +19,12 @@ from rmft.core.information import knowable
 from rmft.core.policies import policy_from_config
 from rmft.core.tasks import task_from_config, under_suite
 from rmft.core.tuning import candidates
+from rmft.stages.grid import runs
 from rmft.stages.schema import read_schema
 from rmft.stages.yaml_files import read_yaml
 
 WORKFLOW = Path(__file__).parents[2]
+POLICIES = 100_000  # that one workflow can plan
 SELECTIONS = {
     "models": "models",
     "tasks": "tasks",
@@ -51,7 +53,7 @@ def lay_over(below: dict, above: dict) -> dict:
 
 def read_config(path: Path) -> dict:
     """What one config file says. Raises ValueError, naming the file and the mend, where it is none."""
-    said = read_yaml(path) or {}
+    said = read_yaml(path)
     if not isinstance(said, dict):
         raise ValueError(f"{path}: must be a mapping of keys; mend it")
     if "__use_yte__" in said:
@@ -87,13 +89,23 @@ def unknown_key(error: object) -> tuple[str, str]:
     return f".{key}", f"unknown key; {mend(key, known)}"
 
 
+def shown(value: object) -> str:
+    """A value as Python writes it, cut where it is long."""
+    text = repr(value)
+    return text if len(text) <= 100 else f"{text[:90]}... ({len(text):,} letters)"
+
+
 def number_or_text(value: object) -> str:
     """How a wrong type is said; YAML reads 1e-3 as text, which deserves a word."""
     try:
         number = float(value) if isinstance(value, str) else None
     except ValueError:
         number = None
-    return f"not {value!r}" if number is None else f"not the text {value!r}; write {yaml.safe_dump(number).split()[0]}"
+    return (
+        f"not {shown(value)}"
+        if number is None
+        else f"not the text {shown(value)}; write {yaml.safe_dump(number).split()[0]}"
+    )
 
 
 def wording(error: object) -> tuple[str, str]:
@@ -105,17 +117,19 @@ def wording(error: object) -> tuple[str, str]:
         key = next(key for key in limit if key not in value)
         return f".{key}", f"missing; {error.schema['properties'].get(key, {}).get('description', 'add it')}"
     sayings = {
-        "enum": lambda: f"must be one of {', '.join(map(str, limit))}, not {value!r}; {mend(value, limit)}",
+        "enum": lambda: f"must be one of {', '.join(map(str, limit))}, not {shown(value)}; {mend(value, limit)}",
         "type": lambda: f"must be of type {limit}, {number_or_text(value)}",
-        "minimum": lambda: f"must be {limit} or more, not {value}",
-        "exclusiveMinimum": lambda: f"must be above {limit}, not {value}",
-        "maximum": lambda: f"must be {limit} or less, not {value}",
+        "minimum": lambda: f"must be {limit} or more, not {shown(value)}",
+        "exclusiveMinimum": lambda: f"must be above {limit}, not {shown(value)}",
+        "maximum": lambda: f"must be {limit} or less, not {shown(value)}",
         "minItems": lambda: "must name at least one",
+        "maxItems": lambda: f"must name {limit} at most, not {len(value)}",
+        "maxLength": lambda: f"must have {limit} letters at most, not {len(value)}",
         "minProperties": lambda: "must say at least one thing",
-        "uniqueItems": lambda: f"must not say a thing twice: {value}",
-        "pattern": lambda: f"{value!r} must be made of a-z, 0-9 and single hyphens, as it becomes a folder's name",
+        "uniqueItems": lambda: f"must not say a thing twice: {shown(value)}",
+        "pattern": lambda: f"{shown(value)} must be made of a-z, 0-9 and single hyphens, as it becomes a folder's name",
     }
-    return "", sayings.get(error.validator, lambda: error.message)()
+    return "", sayings.get(error.validator, lambda: shown(error.message))()
 
 
 def of_schema(config: dict, schema: dict) -> Iterator[str]:
@@ -174,6 +188,13 @@ def of_grid(config: dict) -> Iterator[str]:
         for name in names:
             if name not in config[group]:
                 yield f"run.{key}: {name} is not defined under {group}; {mend(name, config[group])}"
+
+
+def of_extent(config: dict) -> Iterator[str]:
+    """More policies than a workflow can plan."""
+    policies = sum(run["iterations"] for run in runs(config))
+    if policies > POLICIES:
+        yield f"run: asks for {policies:,} policies to be trained, more than {POLICIES:,}; take iterations or seeds out"
 
 
 def of_methods(config: dict) -> Iterator[str]:
@@ -322,6 +343,7 @@ def complaint(config: dict) -> str | None:
         of_run,
         of_rollout,
         of_grid,
+        of_extent,
         of_methods,
         of_baselines,
         of_tasks,

@@ -15,7 +15,11 @@ from rmft.core.rewards import PROCESSES
 from rmft.stages.yaml_files import read_yaml
 
 FILE = Path(__file__).parents[2] / "schemas/config.schema.yaml"
-_TYPES = {float: {"type": "number"}, int: {"type": "integer"}, str: {"type": "string"}}
+_TYPES = {
+    float: {"$ref": "#/$defs/number"},
+    int: {"type": "integer", "maximum": 1_000_000_000},
+    str: {"type": "string"},
+}
 
 
 def of_class(key: str, name: str, kind: type) -> dict:
