@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rmft.models import seals
+
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
@@ -38,6 +40,7 @@ class Policy:
 
 def read_policy(path: Path) -> Policy:
     """Read policy.json and check that the weights are the ones it names. Raises ValueError with the file and the mend."""
+    seals.check(path)
     try:
         policy = Policy(**json.loads(path.read_text()))
     except (OSError, TypeError, ValueError) as error:
@@ -48,6 +51,9 @@ def read_policy(path: Path) -> Policy:
         raise ValueError(
             f"{path}: format {policy.format}, this program reads {FORMAT}; delete it to have it made again"
         )
+    weights = Path(policy.adapter or policy.model)
+    if policy.iteration and policy.digest and weights.parent.absolute() != path.parent.absolute():
+        raise ValueError(f"{path}: is of another cell, that of {weights}; delete it to have it made again")
     if policy.digest and weights_digest(Path(policy.adapter or policy.model)) != policy.digest:
         raise ValueError(
             f"{path}: the weights in {policy.adapter or policy.model} are not the ones it names; delete both"

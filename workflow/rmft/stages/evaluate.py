@@ -23,6 +23,7 @@ from rmft.core.selection import lucky
 from rmft.core.tasks import Task
 from rmft.core.trajectory import Play
 from rmft.stages import files, program
+from rmft.stages.agreement import check_episodes
 
 
 def measured(task: Task, play: Play) -> dict[str, object]:
@@ -57,6 +58,7 @@ def work(args: Namespace) -> None:
         if not rows.num_rows:
             raise ValueError(f"{args.heldout}: holds no episode of the suite {suite}; delete it and roll out again")
         files.check_task(rows, args.heldout, entry)
+        check_episodes(rows, args.heldout)
         statuses = rows["parse_status"].to_pylist()
         columns = {
             "suite": rows["suite"],

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from rmft.core.trajectory import Play
+from rmft.models import seals
 
 _FLOATS, _STRINGS = pa.list_(pa.float64()), pa.list_(pa.string())
 TRAJECTORIES = pa.schema(
@@ -76,6 +77,7 @@ EVALUATION = pa.schema(
         "tokens_sampled": pa.int32(),
     }
 )
+UNKNOWN = ("information_regret", "policy_entropy", "diversity")  # NaN where a task or policy has none
 
 
 @contextmanager
@@ -85,6 +87,7 @@ def replacing(path: Path) -> Iterator[Path]:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         yield temporary
+        seals.seal(temporary, path)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -118,6 +121,7 @@ def write_table(path: Path, table: pa.Table) -> None:
 def read_table(path: Path, schema: pa.Schema) -> pa.Table:
     """Read a parquet file of the contract. Raises ValueError, naming file, column and mend, where it is not one."""
     mend = "delete it and run the same command again to have it made anew"
+    seals.check(path)
     try:
         table = pq.read_table(path)
     except (OSError, pa.ArrowException) as error:
@@ -131,11 +135,32 @@ def read_table(path: Path, schema: pa.Schema) -> pa.Table:
             )
     if table.num_rows == 0:
         raise ValueError(f"{path}: holds no row; {mend}")
-    return table.select(schema.names)
+    table = table.select(schema.names)
+    for field in schema:
+        if (row := _first_bad(table[field.name].combine_chunks(), field.name)) is not None:
+            raise ValueError(f"{path}: row {row}, column {field.name}: nothing there, or no finite number; {mend}")
+    return table
+
+
+def _first_bad(column: pa.Array, name: str) -> int | None:
+    """The first row that is empty, or whose numbers are not finite (NaN: where no value may be known); None where all are
+    well."""
+    rows = np.arange(len(column))
+    if column.null_count:
+        return int(rows[column.is_null().to_numpy(zero_copy_only=False)][0])
+    while pa.types.is_list(column.type):
+        rows = np.repeat(rows, column.value_lengths().to_numpy(zero_copy_only=False))
+        column = column.flatten()
+    if not pa.types.is_floating(column.type):
+        return None
+    values = column.to_numpy(zero_copy_only=False)  # NaN where a number is missing
+    bad = np.isinf(values) if name in UNKNOWN else ~np.isfinite(values)
+    return int(rows[bad][0]) if bad.any() else None
 
 
 def read_json(path: Path, *keys: str) -> dict:
     """Read a JSON mapping with at least ``keys``. Raises ValueError, naming the file and the mend, where it is not one."""
+    seals.check(path)
     try:
         value = json.loads(path.read_text())
         if not isinstance(value, dict) or not set(keys) <= set(value):

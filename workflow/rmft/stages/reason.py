@@ -15,6 +15,7 @@ from rmft.core.prompts import Context
 from rmft.core.reasoning import Said, before_answer, read_reasoning
 from rmft.core.tasks import Task
 from rmft.stages import files, program
+from rmft.stages.agreement import check_episodes
 from rmft.stages.wording import read_context
 from rmft.stages.yaml_files import read_yaml
 
@@ -92,6 +93,7 @@ def work(args: Namespace) -> None:
         if not rows.num_rows:
             raise ValueError(f"{args.heldout}: holds no episode of the suite {suite}; delete it and roll out again")
         files.check_task(rows, args.heldout, entry)
+        check_episodes(rows, args.heldout)
         columns = {
             "suite": rows["suite"],
             "episode": np.arange(rows.num_rows, dtype=np.int32),

@@ -13,6 +13,7 @@ import pyarrow as pa
 from rmft.core.probes import COLUMNS as PROBE
 from rmft.core.ratios import bounds, p_of_rise, ratios
 from rmft.core.seeding import generator
+from rmft.models import seals
 from rmft.stages import files, program
 from rmft.stages.experiment import policy_cell
 from rmft.stages.reason import REASONING
@@ -117,6 +118,7 @@ def probes(rows: pd.DataFrame, results: Path) -> pd.DataFrame:
 
 def read_lines(path: Path) -> list[dict]:
     """The rows of a probes.jsonl. Raises ValueError, naming the file and the mend, where it is not one."""
+    seals.check(path)
     try:
         rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
         if not rows or any(missing := set(PROBE) - set(row) for row in rows):

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from rmft.figures import style
+from rmft.models import seals
 from rmft.stages import files
 from rmft.stages.findings import Cell, number
 from rmft.stages.table_files import read_table
@@ -51,6 +52,7 @@ def claims(path: Path) -> list[dict] | None:
     what the contract says."""
     if not path.exists():
         return None
+    seals.check(path)
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         wrong = [key for entry in found for key in sorted(CLAIM - set(entry))]

@@ -16,6 +16,7 @@ from rmft.core.policies import Oracle, label, policy_from_config
 from rmft.core.regret import regret_name
 from rmft.core.tasks import task_from_config
 from rmft.core.tuning import candidates
+from rmft.models import seals
 from rmft.stages import files
 from rmft.stages.experiment import Run, Selection, cell, policy_cell
 
@@ -77,8 +78,9 @@ def read_json(path: Path, *keys: str) -> dict:
 
 def read_selected(path: Path) -> set[str]:
     """The ids of the selected trajectories."""
+    seals.check(present(path))
     try:
-        return {json.loads(line)["trajectory_id"] for line in present(path).read_text().splitlines()}
+        return {json.loads(line)["trajectory_id"] for line in path.read_text().splitlines()}
     except (json.JSONDecodeError, KeyError) as error:
         raise broken(path, f"cannot be read ({error})") from None
 

@@ -13,12 +13,14 @@ from rmft.core.regret import regret_curve
 from rmft.core.selection import lucky
 from rmft.core.trajectory import COMPLETE
 from rmft.stages import files, program
+from rmft.stages.agreement import check_episodes
 
 
 def work(args: Namespace) -> None:
     """Score the trajectories. One is eligible for selection when it is complete and every reply of it was read."""
     task, table = program.task(args.task), files.read_table(args.trajectories, files.TRAJECTORIES)
     files.check_task(table, args.trajectories, args.task)
+    check_episodes(table, args.trajectories)
     play = files.plays(table, args.trajectories)
     curve = regret_curve(task.environment, play)
     read = [not {"fallback", "none"} & set(status) for status in table["parse_status"].to_pylist()]

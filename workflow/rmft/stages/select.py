@@ -14,6 +14,7 @@ from rmft.core.rolling import rolling_regret
 from rmft.core.selection import select
 from rmft.core.trajectory import Play
 from rmft.stages import files, program
+from rmft.stages.agreement import check_episodes, check_regrets
 
 SCORES = ("regret", "information_regret", "reward", "rolling_regret", "random")
 POOLS = ("scenario", "task")
@@ -65,7 +66,9 @@ def work(args: Namespace) -> None:
         raise ValueError(
             f"{args.regret}: its trajectories are not those of {args.trajectories}; delete it and score again"
         )
+    check_episodes(table, args.trajectories)
     play, eligible = files.plays(table, args.trajectories), regret["eligible"].to_numpy()
+    check_regrets(regret, play, args.regret, args.trajectories)
     scores = scores_of(method, regret, play)
     if method.get("pool", "scenario") == "task":  # the best of all, wherever they were played: as many in number
         k, groups = method["k"] * len(set(scenarios)), ["all"] * len(ids)

@@ -12,8 +12,10 @@ import pyarrow.compute
 import torch
 
 from rmft.core.seeding import derive
+from rmft.models import seals
 from rmft.models.policy import Policy, read_policy, weights_digest
 from rmft.stages import files, program
+from rmft.stages.agreement import check_episodes
 
 # What trains, by the kind of policy: imported by name, so that a rule depends on the code of its own kind alone.
 TRAINERS = {"transformers": "rmft.stages.sft_words", "numeric": "rmft.stages.sft_numbers"}
@@ -21,6 +23,7 @@ _VALIDATION_SHARE = 8  # every eighth scenario is held out of the training to wa
 
 
 def _selected_ids(selected: Path) -> list[str]:
+    seals.check(selected)
     try:
         ids = [json.loads(line)["trajectory_id"] for line in selected.read_text().splitlines()]
     except (KeyError, TypeError, ValueError) as error:
@@ -33,6 +36,7 @@ def _selected_ids(selected: Path) -> list[str]:
 def selected_rows(trajectories: Path, selected: Path) -> tuple[pa.Table, pa.Table]:
     """The selected trajectories: those to train on, and those of the scenarios that watch the loss."""
     table = files.read_table(trajectories, files.TRAJECTORIES)
+    check_episodes(table, trajectories)
     ids = _selected_ids(selected)
     place = {trajectory: row for row, trajectory in enumerate(table["trajectory_id"].to_pylist())}
     if unknown := [trajectory for trajectory in ids if trajectory not in place]:
@@ -49,6 +53,8 @@ def work(args: Namespace) -> None:
     """Train; the weights land before policy.json, which names their digest."""
     torch.set_num_threads(args.threads)
     parent, settings = read_policy(args.policy), program.entry(args.model, "--model", "sft")["sft"]
+    if parent.iteration != args.iteration - 1:
+        raise ValueError(f"{args.policy}: iteration {parent.iteration} is no parent of {args.iteration}; delete it")
     parts = selected_rows(args.trajectories, args.selected)
     lora = settings.get("adapter") == "lora"
     folder = args.output.parent / ("adapter" if lora else "model")

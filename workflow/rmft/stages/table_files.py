@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from rmft.models import seals
+
 # What a row of a table is about.
 CELL = ["model", "task", "kind", "method", "label", "seed", "iteration", "suite"]
 
@@ -11,6 +13,7 @@ CELL = ["model", "task", "kind", "method", "label", "seed", "iteration", "suite"
 def read_table(folder: Path, name: str) -> pd.DataFrame:
     """One of the CSV tables. Raises ValueError, naming the file and the mend, where it cannot be read."""
     path = folder / f"{name}.csv"
+    seals.check(path)
     try:
         return pd.read_csv(path, dtype={"model": str, "seed": str, "iteration": "Int64"})
     except FileNotFoundError:

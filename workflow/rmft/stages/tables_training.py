@@ -3,6 +3,7 @@
 import pandas as pd
 
 from rmft.core.statistics import wilson
+from rmft.models import seals
 from rmft.stages.experiment import cell
 from rmft.stages.results import Reader, broken, read_json
 
@@ -15,6 +16,7 @@ def reading(reader: Reader) -> pd.DataFrame:
     for model in reader.selection.models:
         path = reader.results / "models" / model / "reading.csv"
         if path.is_file():
+            seals.check(path)
             try:
                 table = pd.read_csv(path)
             except ValueError as error:
