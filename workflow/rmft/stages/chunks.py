@@ -41,7 +41,7 @@ def in_chunks(
     with held(lock) as (waited, check), _bar(own, unit, output) as bar:
         landed = waited and not shard and output.exists()
         for (name, piece), part in [] if landed else own:
-            if not part.exists():
+            if not _sound(part, schema):
                 table = make(name, piece)
                 check()
                 files.write_table(part, table)
@@ -52,6 +52,14 @@ def in_chunks(
         if not shard:
             shutil.rmtree(scratch.parent)
     return len(own)
+
+
+def _sound(part: Path, schema: pa.Schema) -> bool:
+    """Whether a chunk is there and whole; one that a machine left half-written when it lost power is made again."""
+    try:
+        return part.exists() and files.read_table(part, schema) is not None
+    except ValueError:
+        return False
 
 
 def _bar(pieces: list, unit: str, output: Path) -> tqdm:

@@ -1,6 +1,7 @@
 """Files of the contract: their columns, read with a check and written whole or not at all."""
 
 import csv
+import glob
 import io
 import json
 import os
@@ -82,15 +83,25 @@ UNKNOWN = ("information_regret", "policy_entropy", "diversity")  # NaN where a t
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A temporary name beside ``path`` that becomes ``path`` when the block ends well, and vanishes when it does not."""
+    """A temporary name beside ``path`` that becomes ``path`` when the block ends well, and vanishes when it does not. What
+    a killed process left behind of the same file vanishes too."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         yield temporary
         seals.seal(temporary, path)
+        _to_disk(temporary)
         temporary.replace(path)
+        for left in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
+            left.unlink(missing_ok=True)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _to_disk(path: Path) -> None:
+    """Have the file on the disk before its name is: without this a machine that loses power may keep the name alone."""
+    with path.open("rb") as stream:
+        os.fsync(stream.fileno())
 
 
 def write_text(path: Path, text: str) -> None:

@@ -11,6 +11,7 @@ from importlib import import_module
 from pathlib import Path
 
 from rmft.figures import FIGURES
+from rmft.models import seals
 from rmft.stages import files, program
 from rmft.stages.yaml_files import read_yaml
 
@@ -34,6 +35,7 @@ def entries(path: Path) -> dict[str, dict]:
 
 def shown(path: Path) -> int:
     """How many rows a figure shows: the lines of the CSV beside it."""
+    seals.check(path)
     try:
         with path.open(newline="", encoding="utf-8") as stream:
             return sum(1 for _ in csv.DictReader(stream))

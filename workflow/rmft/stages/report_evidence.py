@@ -24,10 +24,20 @@ CLAIM = {"id", "claim", "model", "task", "verdict", "effect", "low", "high", "n"
 
 def read(path: Path, mend: str) -> bytes:
     """A file's bytes. Raises ValueError, naming the file and the mend, where it is missing."""
+    seals.check(path)
     try:
         return path.read_bytes()
     except OSError:
         raise ValueError(f"{path}: is missing; make it with: {mend}") from None
+
+
+def picture(path: Path) -> dict[str, object]:
+    """A PNG for the page, with its size in pixels. Raises ValueError, naming the file and the mend, where it is none."""
+    image = read(path, f"snakemake {path}")
+    if not image.startswith(b"\x89PNG\r\n\x1a\n") or not image.endswith(b"IEND\xaeB`\x82"):
+        raise ValueError(f"{path}: is no whole PNG; delete it and make it with: snakemake {path}")
+    width, height = struct.unpack(">II", image[16:24])
+    return {"png": base64.b64encode(image).decode(), "width": width, "height": height}
 
 
 def figures(folder: Path, captions: Path) -> list[dict]:
@@ -39,11 +49,9 @@ def figures(folder: Path, captions: Path) -> list[dict]:
     except (KeyError, TypeError, json.JSONDecodeError) as error:
         raise ValueError(f"{path}: is no manifest ({error!r}); delete it and make it with: snakemake {path}") from None
     for entry, (name, tables) in zip(listed, names, strict=True):
-        image = read(folder / f"{name}.png", f"snakemake {folder}/{name}.png")
         title, _, body = read(captions / f"{name}.rst", "git checkout").decode().strip().partition("\n\n")
-        width, height = struct.unpack(">II", image[16:24])
-        size = {"png": base64.b64encode(image).decode(), "width": width, "height": height}
-        found.append({**entry, "name": name, "caption": (title.rstrip("."), body), "tables": tables, **size})
+        image = picture(folder / f"{name}.png")
+        found.append({**entry, "name": name, "caption": (title.rstrip("."), body), "tables": tables, **image})
     return found
 
 

@@ -5,13 +5,18 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
+from rmft.models import seals
 from rmft.stages import files, program
 
 
 def rows_of(path: Path) -> list[dict]:
     """The rows of a CSV file, as text. Raises ValueError, naming the file and the mend, where it holds none."""
-    with path.open(newline="", encoding="utf-8") as stream:
-        rows = list(csv.DictReader(stream))
+    seals.check(path)
+    try:
+        with path.open(newline="", encoding="utf-8") as stream:
+            rows = list(csv.DictReader(stream))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ValueError(f"{path}: cannot be read ({error}); delete it and run the same command again") from None
     if not rows or any(None in row or None in row.values() for row in rows):
         raise ValueError(f"{path}: holds no whole table; delete it and run the same command again to have it made anew")
     return rows

@@ -1,0 +1,191 @@
+"""Stages and Snakemake really killed at random moments, then started again: the same bytes, nothing left over."""
+
+import contextlib
+import os
+import random
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from report import Count, say
+from rmft.stages import files
+from small_run import Job, contents, environment, make, plan, snakemake, work
+
+KILLS, SNAKEMAKE = 25, 2  # of each stage, and of Snakemake, in each round
+RULES = (
+    "base_policy",
+    "rollout",
+    "rollout_heldout",
+    "score",
+    "select",
+    "sft",
+    "evaluate",
+    "probe",
+    "baseline",
+    "tables",
+)
+HOW = {"SIGKILL": signal.SIGKILL, "SIGTERM": signal.SIGTERM, "power loss": signal.SIGKILL}
+
+
+def started(job: Job, tally: Path) -> int:
+    """The job in a forked process, with everything imported already; it writes a letter into ``tally`` for each table."""
+    if pid := os.fork():
+        return pid
+    code, write = 70, files.write_table
+    try:
+        os.setsid()
+
+        def counted(path: Path, table: object) -> None:
+            write(path, table)
+            with tally.open("a") as stream:
+                stream.write("x")
+
+        files.write_table = counted
+        sink = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(sink, 1), os.dup2(sink, 2)
+        ended = work(job)
+        code = 71 if ended.status is None else ended.status
+        if code not in (0, 143):
+            tally.with_name("said").write_text(f"{ended.said[-500:]} {ended.error}")
+    except BaseException as error:  # the child must never return into the campaign
+        code = error.code if isinstance(error, SystemExit) and isinstance(error.code, int) else 72
+    finally:
+        os._exit(code)
+
+
+def wait(pid: int) -> int:
+    """Its exit status; minus the signal that ended it."""
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def torn(folder: Path, since: float, rng: random.Random) -> None:
+    """The file that was written last cut off at a random byte, as a disk leaves it that lost power."""
+    written = [path for path in folder.rglob("*") if path.is_file() and path.stat().st_mtime >= since]
+    if written:
+        last = max(written, key=lambda path: path.stat().st_mtime_ns)
+        os.truncate(last, rng.randrange(last.stat().st_size + 1))
+
+
+def chunks() -> set[Path]:
+    """Finished chunks of rollouts under way."""
+    return {path for path in Path("results").rglob(".*.chunks/*/*.parquet") if not path.name.startswith(".")}
+
+
+def cleared(job: Job) -> None:
+    """Without its outputs, as Snakemake leaves a job that it found incomplete."""
+    for name in job.outputs:
+        Path(name).unlink(missing_ok=True)
+
+
+def killed(job: Job, how: str, seconds: float, rng: random.Random, tally: Path) -> int:
+    """Start the job without its outputs and kill it at a random moment; finished chunks that it leaves."""
+    cleared(job)
+    since, pid = time.time(), started(job, tally)
+    time.sleep(rng.uniform(0, seconds))
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, HOW[how])
+    wait(pid)
+    if how == "power loss":
+        torn(Path("results"), since, rng)
+    return len(chunks())
+
+
+def trial(job: Job, how: str, seconds: float, whole: dict[str, str], rng: random.Random, folder: Path) -> str | None:
+    """Killed once or twice and started again; what is wrong with how it ended, or None."""
+    tally = folder / "tally"
+    for _ in range(rng.choice((1, 1, 2))):
+        kept = killed(job, how, seconds, rng, tally)
+    cleared(job)
+    tally.write_text("")
+    if status := wait(started(job, tally)):
+        return f"then ended with {status}: {(folder / 'said').read_text() if (folder / 'said').exists() else ''}"
+    found, made = dict(contents(Path())), len(tally.read_text())
+    if odd := sorted(name for name in found.keys() | whole.keys() if found.get(name) != whole.get(name)):
+        return f"then {'left' if odd[0] in found and odd[0] not in whole else 'differs in'} {odd[0]}"
+    parts = pieces(job)
+    if parts and made > parts + 1 - kept + (how == "power loss"):
+        return f"made {made - 1} chunks again, of {parts}, of which {kept} were finished"
+    return None
+
+
+def pieces(job: Job) -> int:
+    """The chunks of a rollout in words, 0 of other jobs: 8 scenarios in chunks of 8 episodes."""
+    if job.stage != "rollout" or "/transformer/" in job.outputs[0]:
+        return 0
+    return 4 if "trajectories.parquet" in job.outputs[0] else 2
+
+
+def of_stage(job: Job, kills: int, rng: random.Random, folder: Path) -> Count:
+    """Many kills of one job."""
+    count, whole = Count(f"kills of {job.rule}"), dict(contents(Path()))
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"  # no threads before a fork
+    cleared(job)
+    work(job)  # imports all that it needs, so that kills hit the work
+    cleared(job)
+    start = time.monotonic()
+    if status := wait(started(job, folder / "tally")):
+        raise RuntimeError(f"{job.rule}: ends with {status} where nothing is wrong")
+    seconds = time.monotonic() - start
+    for number in range(kills):
+        how = list(HOW)[number % len(HOW)]
+        if said := trial(job, how, seconds, whole, rng, folder):
+            count.failed(f"{how}: {said}")
+            shutil.rmtree("results")
+            shutil.copytree(folder / "kept", "results")
+        else:
+            count.ended(f"survived {how}")
+    return count
+
+
+def of_snakemake(run: Path, kills: int, rng: random.Random, kept: Path) -> Count:
+    """Snakemake and all that it started killed at a random moment, unlocked, and the same command again."""
+    count, target = (
+        Count("kills of Snakemake with its jobs"),
+        "results/cells/tiny/small/rmft/seed0/iter1/evaluation.parquet",
+    )
+    again = [job for job in plan(run) if "/small/" in "".join(job.outputs) and "/cells/" in "".join(job.outputs)]
+    command = snakemake(run, "--cores", "2", "--rerun-incomplete", "--rerun-triggers", "mtime", "--quiet", "all", "--")
+    for _ in range(kills):
+        for job in again:
+            cleared(job)
+        process = subprocess.Popen(
+            [*command, target], cwd=run, env=environment(), start_new_session=True, stdout=-3, stderr=-3
+        )
+        time.sleep(rng.uniform(3, 40))
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        subprocess.run(snakemake(run, "--unlock"), cwd=run, env=environment(), capture_output=True, check=False)
+        done = subprocess.run(
+            [*command, target], cwd=run, env=environment(), capture_output=True, text=True, check=False
+        )
+        made = {name: digest for name, digest in contents(run) if "/cells/" in name}
+        whole = {name: digest for name, digest in contents(kept) if "/cells/" in name}
+        odd = [name for name in made if made[name] != whole.get(name)]
+        if done.returncode or odd:
+            count.failed(f"status {done.returncode}, {odd[:2]}, {done.stderr[-300:]!r}")
+        else:
+            count.ended("survived SIGKILL of the group")
+    return count
+
+
+def counts(rounds: int, seed: int) -> list[Count]:
+    """The campaign: a line for each stage, and one for Snakemake."""
+    rng, found = random.Random(seed), []
+    with tempfile.TemporaryDirectory(prefix="rmft torture ") as name:
+        folder = Path(name)
+        jobs = make(folder / "run")
+        shutil.copytree(folder / "run/results", folder / "kept")
+        by_rule: dict[str, Callable] = {job.rule: job for job in jobs}
+        with contextlib.chdir(folder / "run"):
+            for rule in RULES:
+                found.append(of_stage(by_rule[rule], KILLS * rounds, rng, folder))
+                say(f"  {found[-1].row('')}")
+        (folder / "whole").mkdir()
+        shutil.copytree(folder / "kept", folder / "whole/results")
+        found.append(of_snakemake(folder / "run", SNAKEMAKE * rounds, rng, folder / "whole"))
+    return found
