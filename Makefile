@@ -7,7 +7,7 @@ ENV := .venv/ready
 CLUSTER := .venv-cluster/ready
 CONFIGS := config.yaml config.laptop.yaml
 
-.PHONY: reproduce paper-laptop figures report plan status test bench lint format clean cluster-up cluster-down check-cluster test-cluster
+.PHONY: reproduce paper-laptop figures report plan status test torture bench lint format clean cluster-up cluster-down check-cluster test-cluster
 
 reproduce: $(ENV) ## everything: results/report.html and the main numbers
 	@$(BIN)/snakemake --cores all --quiet host rules reason
@@ -44,6 +44,9 @@ cluster-down: ## its end
 
 check-cluster: $(ENV) $(CLUSTER) ## whether the cluster takes what slurm/profile.v9+.yaml asks for
 	@.venv-cluster/bin/python -m rmft.stages.check_cluster slurm/profile.v9+.yaml config.yaml
+
+torture: $(ENV) ## attacks: bad configs, damaged files, kills, failing machines; RELIABILITY.md holds the last table. ROUNDS=3 for more
+	@$(BIN)/python tests/faults/torture.py --rounds $(or $(ROUNDS),1)
 
 bench: $(ENV) ## ratios against peers; BENCHMARKS.md holds the last table
 	@$(BIN)/python benchmarks/run.py

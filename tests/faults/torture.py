@@ -10,7 +10,7 @@ import time
 
 from report import ROOT, say
 
-CAMPAIGNS = ("config", "files", "kills", "machine", "strangers")
+CAMPAIGNS = ("config", "files", "kills", "machine")
 PAGE, BEGIN, END = ROOT / "RELIABILITY.md", "<!-- table -->", "<!-- end of table -->"
 HEAD = "| what | tried | held | how they ended | command |\n|---|---|---|---|---|"
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 FORMAT = 1
+SAFE = {"trust_remote_code": False, "use_safetensors": True}  # a stranger's folder is data: no code, no pickle
 KINDS = ("transformers", "numeric")
 
 
@@ -79,7 +80,7 @@ def load_tokenizer(policy: Policy) -> object:
     from transformers import AutoTokenizer  # as below
 
     try:
-        return AutoTokenizer.from_pretrained(policy.model, revision=policy.revision)
+        return AutoTokenizer.from_pretrained(policy.model, revision=policy.revision, trust_remote_code=False)
     except Exception as error:  # of many kinds, some of them bare
         raise ValueError(f"{policy.model}: its tokenizer cannot be loaded ({error}); make the model again") from None
 
@@ -88,7 +89,7 @@ def load(policy: Policy, *, trainable_adapter: dict | None = None) -> "PreTraine
     """The policy's model with its adapter merged; with ``trainable_adapter`` (rank, alpha), a fresh LoRA on top."""
     from transformers import AutoModelForCausalLM  # not needed to read or write policy.json
 
-    model = AutoModelForCausalLM.from_pretrained(policy.model, revision=policy.revision)
+    model = AutoModelForCausalLM.from_pretrained(policy.model, revision=policy.revision, **SAFE)
     if policy.adapter:
         from peft import PeftModel  # 3 s to import: only where there is an adapter
 

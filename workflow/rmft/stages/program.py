@@ -23,9 +23,25 @@ def run(parser: ArgumentParser, work: Callable[[Namespace], None], argv: Sequenc
     try:
         work(args)
     except (ValueError, OSError) as error:
-        print(f"{parser.prog}: {' '.join(str(error).split())}", file=sys.stderr)
-        return 1
-    return 0
+        said = str(error)
+    except Exception as error:
+        if not (said := _of_the_machine(error)):
+            raise
+    else:
+        return 0
+    print(f"{parser.prog}: {' '.join(said.split())}", file=sys.stderr)
+    return 1
+
+
+def _of_the_machine(error: Exception) -> str | None:
+    """What to say where the machine has no room left, as torch and safetensors report it; None where that is not it. By
+    name, as most stages import neither."""
+    kind = type(error).__name__
+    if isinstance(error, MemoryError) or kind == "OutOfMemoryError" or "can't allocate memory" in str(error):
+        return (
+            f"out of memory ({error}); give the job more (resources.mem_mb of the model), or make its batches smaller"
+        )
+    return str(error) if kind == "SafetensorError" else None
 
 
 def entry(text: str, flag: str, *keys: str) -> dict:
