@@ -78,7 +78,7 @@ EVALUATION = pa.schema(
         "tokens_sampled": pa.int32(),
     }
 )
-UNKNOWN = ("information_regret", "policy_entropy", "diversity")  # NaN where a task or policy has none
+UNKNOWN = ("information_regret", "policy_entropy", "diversity")  # NaN, or nothing, where a task or policy has none
 
 
 @contextmanager
@@ -157,7 +157,7 @@ def _first_bad(column: pa.Array, name: str) -> int | None:
     """The first row that is empty, or whose numbers are not finite (NaN: where no value may be known); None where all are
     well."""
     rows = np.arange(len(column))
-    if column.null_count:
+    if column.null_count and name not in UNKNOWN:
         return int(rows[column.is_null().to_numpy(zero_copy_only=False)][0])
     while pa.types.is_list(column.type):
         rows = np.repeat(rows, column.value_lengths().to_numpy(zero_copy_only=False))
