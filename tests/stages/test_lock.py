@@ -63,6 +63,22 @@ def test_the_second_waits_for_the_first_and_says_for_whom(lock: Path, capsys: py
     assert f"process {os.getpid()} on " in capsys.readouterr().err
 
 
+def test_a_full_disk_leaves_no_lock_that_nobody_holds(lock: Path) -> None:
+    """A limit on the size of files stands for it: the lock can be created, but nothing written into it."""
+    lock.parent.mkdir()
+    code = (
+        "import os, sys, resource, signal; from pathlib import Path; from rmft.stages.lock import held\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); resource.setrlimit(resource.RLIMIT_FSIZE, (4, 4))\n"
+        "with held(Path(sys.argv[1])): pass"
+    )
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2] / "workflow")}
+    done = subprocess.run(
+        [sys.executable, "-c", code, lock], env=environment, capture_output=True, text=True, check=False
+    )
+    assert "File too large" in done.stderr
+    assert list(lock.parent.iterdir()) == []
+
+
 def test_a_killed_holders_lock_is_broken(lock: Path) -> None:
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2] / "workflow")}
     process = subprocess.Popen([sys.executable, "-c", HOLD, str(lock)], stdout=-1, env=environment)

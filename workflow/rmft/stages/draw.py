@@ -5,6 +5,7 @@ under all their columns, and a first column ``table`` says whose a line is.
 """
 
 import argparse
+import io
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -85,8 +86,10 @@ def figure_of(name: str, folder: Path) -> Figure:
 
 def save(figure: Figure, path: Path) -> None:
     """Write a figure, whole or not at all, without a trace of when and where."""
+    drawn = io.BytesIO()  # not into the file: on a full disk what compresses it fails in its own way
+    figure.savefig(drawn, format=path.suffix[1:], metadata=style.METADATA[path.suffix])
     with files.replacing(path) as temporary:
-        figure.savefig(temporary, format=path.suffix[1:], metadata=style.METADATA[path.suffix])
+        temporary.write_bytes(drawn.getvalue())
 
 
 def work(args: argparse.Namespace) -> None:

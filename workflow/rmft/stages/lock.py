@@ -24,10 +24,15 @@ def _create(path: Path, said: str) -> bool:
     """Whether the lock is ours now."""
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with path.open("x") as file:
-            file.write(said)
+        file = path.open("x")
     except FileExistsError:
         return False
+    try:
+        with file:
+            file.write(said)
+    except OSError:  # no space: a lock without a holder would keep the next job waiting
+        path.unlink(missing_ok=True)
+        raise
     return True
 
 
