@@ -56,6 +56,11 @@ def wrong(job: Job, name: str, ended: Ended, changed: list[str]) -> str | None:
     return None if any(place in lines[0] for place in here) else f"names no file: {lines[0][:300]}"
 
 
+def may_be_missing(job: Job, name: str, what: str) -> bool:
+    """Snakemake sees that an input is gone; one stage alone does without, as ready-made models have none."""
+    return job.rule == "tables" and name.endswith("pretrain.json") and what in ("gone", "a folder")
+
+
 def tried(
     job: Job, name: str, damage: Damage, rng: random.Random, kept: Path, *, sealed: bool
 ) -> tuple[Ended, list[str]]:
@@ -117,6 +122,8 @@ def campaign(
         count.what = f"damaged inputs of {rule}" + " without seals" * (not sealed)
         for job in rng.sample(same, min(rounds, len(same))):
             for name, what, damage in ways(job, known, rounds, rng):
+                if may_be_missing(job, name, what):
+                    continue
                 try:
                     ended, changed = tried(job, name, damage, rng, kept, sealed=sealed)
                 except (IndexError, ValueError, pa.ArrowException):

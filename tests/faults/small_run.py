@@ -8,10 +8,13 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import yaml
@@ -150,7 +153,17 @@ def work(job: Job) -> Ended:
 
 
 def make(folder: Path) -> list[Job]:
-    """Do the whole run in ``folder``; returns its jobs."""
+    """A copy of the run, seals and all, in ``folder``; returns its jobs. It is done once in a process."""
+    place, jobs = _made()
+    shutil.copytree(place.name, folder, symlinks=True)
+    return jobs
+
+
+@cache
+def _made() -> tuple[tempfile.TemporaryDirectory, list[Job]]:
+    """Do the whole run; the folder lasts as long as the process."""
+    place = tempfile.TemporaryDirectory(prefix="rmft small run ")
+    folder = Path(place.name)
     lay_out(folder)
     jobs = plan(folder)
     with contextlib.chdir(folder):
@@ -161,7 +174,7 @@ def make(folder: Path) -> list[Job]:
             if ended.status:
                 raise RuntimeError(f"{job.rule}: {ended.said[-1000:]}{ended.error}")
     say(f"  a small run: {len(jobs)} jobs")
-    return jobs
+    return place, jobs
 
 
 def contents(folder: Path) -> Iterator[tuple[str, str]]:
