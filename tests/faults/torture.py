@@ -5,6 +5,7 @@ Every row names what was tried, how many held, and how they ended. The exit stat
 
 import argparse
 import importlib
+import os
 import sys
 import time
 
@@ -31,6 +32,7 @@ def main() -> int:
     args = parser.parse_args()
     if unknown := set(args.campaigns) - set(CAMPAIGNS):
         parser.error(f"no such campaign: {', '.join(sorted(unknown))}")
+    os.environ |= {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}  # before torch is there: processes are forked
     rows, failed, start = [HEAD], 0, time.monotonic()
     for name in args.campaigns or CAMPAIGNS:
         say(f"{name} ...")
