@@ -11,7 +11,7 @@ from rmft.figures import FIGURES
 from rmft.stages import grid
 from rmft.stages.fingerprint import fingerprint
 from rmft.stages.grid import own, policy_cell
-from rmft.stages.schema import read_yaml
+from rmft.stages.yaml_files import read_yaml
 
 PYTHON = shlex.quote(config.get("python", sys.executable))
 RUN = config["run"]

@@ -19,7 +19,8 @@ from rmft.core.information import knowable
 from rmft.core.policies import policy_from_config
 from rmft.core.tasks import task_from_config, under_suite
 from rmft.core.tuning import candidates
-from rmft.stages.schema import read_schema, read_yaml
+from rmft.stages.schema import read_schema
+from rmft.stages.yaml_files import read_yaml
 
 WORKFLOW = Path(__file__).parents[2]
 SELECTIONS = {

@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 import pandas as pd
-import yaml
 
 from rmft.core.claims import NOT_RUN, Found, decide, holm, joint_p, weakest
 from rmft.stages import files, program
@@ -16,6 +15,7 @@ from rmft.stages.claim_cells import Cell, Experiment, cells, check, command, exp
 from rmft.stages.claim_page import page
 from rmft.stages.claim_tests import Tables, evidence
 from rmft.stages.table_files import read_table
+from rmft.stages.yaml_files import read_yaml
 
 SCHEMA = Path(__file__).parents[2] / "schemas/claims.schema.yaml"
 DECIDING = ("effect", "low", "high", "direction", "threshold", "episodes", "seeds", "test")
@@ -23,8 +23,8 @@ DECIDING = ("effect", "low", "high", "direction", "threshold", "episodes", "seed
 
 def read_claims(path: Path) -> dict[str, dict]:
     """The claims. Raises ValueError, naming file, key and mend, where they are none."""
-    claims = files.read_yaml(path)
-    if wrong := next(of_schema(claims, yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))), None):
+    claims = read_yaml(path)
+    if wrong := next(of_schema(claims, read_yaml(SCHEMA)), None):
         raise ValueError(f"{path}: {wrong}")
     return claims
 

@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-import yaml
 
 from rmft.core.trajectory import Play
 
@@ -144,14 +143,6 @@ def read_json(path: Path, *keys: str) -> dict:
     except (OSError, ValueError) as error:
         raise ValueError(f"{path}: cannot be read ({error}); delete it and run the same command again") from None
     return value
-
-
-def read_yaml(path: Path) -> object:
-    """Read a YAML file. Raises ValueError, naming the file, where it is not one."""
-    try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise ValueError(f"{path}: cannot be read ({error}); mend it") from None
 
 
 def lists(values: np.ndarray) -> pa.Array:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from rmft.figures import FIGURES
 from rmft.stages import files, program
+from rmft.stages.yaml_files import read_yaml
 
 KEYS = {"claims": list, "cells": str, "paper": (int, type(None)), "shows": str}
 FORMS = ("pdf", "png", "csv")
@@ -19,7 +20,7 @@ FORMS = ("pdf", "png", "csv")
 
 def entries(path: Path) -> dict[str, dict]:
     """What figures.yaml says of each figure. Raises ValueError, naming figure and key, where it is not of all figures."""
-    said = files.read_yaml(path)
+    said = read_yaml(path)
     if not isinstance(said, dict) or (odd := set(said) ^ set(FIGURES)):
         names = ", ".join(sorted(odd)) if isinstance(said, dict) else "all"
         raise ValueError(f"{path}: must say of each figure what it is for; wrong: {names}")

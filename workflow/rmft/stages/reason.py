@@ -16,6 +16,7 @@ from rmft.core.reasoning import Said, before_answer, read_reasoning
 from rmft.core.tasks import Task
 from rmft.stages import files, program
 from rmft.stages.wording import read_context
+from rmft.stages.yaml_files import read_yaml
 
 REASONING = pa.schema(
     {"suite": pa.string(), "episode": pa.int32(), "scenario_id": pa.string()}
@@ -27,7 +28,7 @@ _READ = ("ok", "renormalised", "reask")
 
 def read_phrases(path: Path) -> Phrases:
     """The patterns that reasonings are read with. Raises ValueError, naming file and key, where they cannot be."""
-    return phrases_from_config(files.read_yaml(path), name=str(path))
+    return phrases_from_config(read_yaml(path), name=str(path))
 
 
 def reader(context: Context, phrases: Phrases) -> Callable[[str], Said]:

@@ -9,19 +9,13 @@ from dataclasses import MISSING, fields
 from functools import cache
 from pathlib import Path
 
-import yaml
-
 from rmft.core.drifts import DRIFTS
 from rmft.core.policies import POLICIES
 from rmft.core.rewards import PROCESSES
+from rmft.stages.yaml_files import read_yaml
 
 FILE = Path(__file__).parents[2] / "schemas/config.schema.yaml"
 _TYPES = {float: {"type": "number"}, int: {"type": "integer"}, str: {"type": "string"}}
-
-
-def read_yaml(path: Path) -> object:
-    """What a YAML file says; by libyaml where it is there, as every cluster job parses the workflow again."""
-    return yaml.load(path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
 
 
 def of_class(key: str, name: str, kind: type) -> dict:
