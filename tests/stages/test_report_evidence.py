@@ -23,9 +23,8 @@ def section(page: str, name: str) -> str:
     return page.split(f'<section id="{name}">')[1].split("</section>")[0]
 
 
-def written(reported: Path, folder: Path, claims: str) -> int:
+def written(reported: Path, out: Path, claims: Path) -> int:
     """Write the page again with other verdicts."""
-    (folder / "claims.json").write_text(claims)
     folders = [
         "--tables",
         str(reported / "tables"),
@@ -34,7 +33,16 @@ def written(reported: Path, folder: Path, claims: str) -> int:
         "--captions",
         str(CAPTIONS),
     ]
-    return report.main([*folders, "--claims", str(folder / "claims.json"), "--output", str(folder / "page.html")])
+    return report.main([*folders, "--claims", str(claims), "--output", str(out)])
+
+
+def refused(reported: Path, folder: Path, claims: str, capsys: pytest.CaptureFixture) -> str:
+    """The one line that verdicts are refused with."""
+    (folder / "claims.json").write_text(claims)
+    assert written(reported, folder / "page.html", folder / "claims.json") == 1
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    return error
 
 
 def test_verdicts_stand_with_their_numbers(page: str) -> None:
@@ -52,16 +60,8 @@ def test_what_was_not_run_names_its_command(page: str) -> None:
 
 
 def test_without_verdicts_the_page_says_so(reported: Path, tmp_path: Path) -> None:
-    folders = [
-        "--tables",
-        str(reported / "tables"),
-        "--figures",
-        str(reported / "figures"),
-        "--captions",
-        str(CAPTIONS),
-    ]
     out = tmp_path / "page.html"
-    assert report.main([*folders, "--claims", str(tmp_path / "none.json"), "--output", str(out)]) == 0
+    assert written(reported, out, tmp_path / "none.json") == 0
     assert "No claims were judged in this run." in out.read_text()
 
 
@@ -69,15 +69,14 @@ def test_without_verdicts_the_page_says_so(reported: Path, tmp_path: Path) -> No
 def test_broken_verdicts_are_one_line(
     claims: str, reported: Path, tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
-    assert written(reported, tmp_path, claims) == 1
-    error = capsys.readouterr().err
-    assert error.count("\n") == 1 and "claims.json" in error and "judge the claims again" in error
+    error = refused(reported, tmp_path, claims, capsys)
+    assert "claims.json" in error and "judge the claims again" in error
 
 
 def test_an_unknown_verdict_is_refused(reported: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     found = json.loads((reported / "claims.json").read_text())
-    assert written(reported, tmp_path, json.dumps([found[0] | {"verdict": "likely"}])) == 1
-    assert "likely: is missing or no verdict" in capsys.readouterr().err
+    error = refused(reported, tmp_path, json.dumps([found[0] | {"verdict": "likely"}]), capsys)
+    assert "likely: is missing or no verdict" in error
 
 
 @pytest.mark.parametrize(("name", "column"), [("signatures", "flagged"), ("probes", "reply")])

@@ -15,9 +15,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
 from rmft.stages.check_config import mend
+from rmft.stages.yaml_files import read_yaml
 
 SLOWEST_POLL = 180  # seconds: the executor asks for the state of its jobs at least so often
 PATIENCE = 300  # seconds that the small job may wait in the queue
@@ -163,7 +162,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("profile", type=Path, help="the profile, profile.v9+.yaml")
     parser.add_argument("config", type=Path, help="config.yaml, for the GPUs that its models ask for")
     args = parser.parse_args(argv)
-    profile, config = (yaml.safe_load(path.read_text(encoding="utf-8")) for path in (args.profile, args.config))
+    profile, config = (read_yaml(path) for path in (args.profile, args.config))
     python = profile["config"].get("python", sys.executable)
     run = config["run"]
     selected = [*run["models"], *run["numbers"]["models"]]

@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 import pandas as pd
-import yaml
 
 from rmft.core.claims import NOT_RUN, Found, decide, holm, joint_p, weakest
 from rmft.stages import files, program
@@ -25,7 +24,7 @@ DECIDING = ("effect", "low", "high", "direction", "threshold", "episodes", "seed
 def read_claims(path: Path) -> dict[str, dict]:
     """The claims. Raises ValueError, naming file, key and mend, where they are none."""
     claims = read_yaml(path)
-    if wrong := next(of_schema(claims, yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))), None):
+    if wrong := next(of_schema(claims, read_yaml(SCHEMA)), None):
         raise ValueError(f"{path}: {wrong}")
     return claims
 

@@ -9,10 +9,11 @@ import pandas as pd
 
 from rmft.core.growth import exponents, growth_exponent, influences, trend_p_value
 from rmft.core.statistics import resampled, student_below
-from rmft.stages import files, program
+from rmft.stages import program
 from rmft.stages.experiment import selection_from_json
 from rmft.stages.results import Reader
-from rmft.stages.tables_pooled import CELL, pools, stream
+from rmft.stages.table_files import write_table
+from rmft.stages.tables_pooled import MEASURED, pools, stream
 
 POLICY = ["model", "task", "method", "seed", "suite"]
 COLUMNS = ["beta", "beta_low", "beta_high", "p_reg", "p_trend", "change", "change_low", "change_high", "p_change"]
@@ -74,17 +75,17 @@ def growth(episodes: pd.DataFrame) -> pd.DataFrame:
     first = episodes[episodes["iteration"].eq(0).fillna(False)]
     base = {key: stacked(rows) for key, rows in first.groupby(POLICY, sort=False)}
     rows = []
-    for where, parts in pools(episodes, CELL):
+    for where, parts in pools(episodes, MEASURED):
         now = [stacked(part) for part in parts]
         keys = [tuple(part.iloc[0][POLICY]) for part in parts]
         rows.append(row_of(where, now, [base[key] for key in keys] if keys[0] in base else None))
-    return pd.DataFrame(rows)[[*CELL, "episodes", *COLUMNS, "p_sublinear"]]
+    return pd.DataFrame(rows)[[*MEASURED, "episodes", *COLUMNS, "p_sublinear"]]
 
 
 def work(args: argparse.Namespace) -> None:
     """Read the curves of every selected cell and write the table."""
     table = growth(Reader(args.results, selection_from_json(args.selection)).episodes())
-    files.write_text(args.output, table.to_csv(index=False, float_format="%.8g", lineterminator="\n"))
+    write_table(args.output, table)
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -17,13 +17,12 @@ from rmft.models import seals
 from rmft.stages import files, program
 from rmft.stages.experiment import policy_cell
 from rmft.stages.reason import REASONING
-from rmft.stages.table_files import CELL, read_table
+from rmft.stages.table_files import CELL, ROW, of_seeds, read_table, write_table
 
-RUN = ["model", "task", "method", "seed", "iteration"]
 SHARES = {"aligned": ("right", "stated"), "aligned_all": ("right_all", "stated_all")}  # compared with the base policy
 MORE = {"numeric_error": ("error", "numbers"), "acts": ("acted", "right")}
 OF_STEPS = {"stated": "stated", "explores": "explores", "exploits": "exploits", "knows": "right"}
-COLUMNS = [*CELL, "episodes", "steps", "stated", "aligned", "aligned_low", "aligned_high"]
+COLUMNS = [*ROW, "episodes", "steps", "stated", "aligned", "aligned_low", "aligned_high"]
 COLUMNS += ["numeric_error", "numeric_error_low", "numeric_error_high", "explores", "exploits", "knows"]
 COLUMNS += ["acts", "acts_low", "acts_high", "change_aligned", "change_aligned_low", "change_aligned_high"]
 COLUMNS += ["p_change_aligned", "aligned_all", "aligned_all_low", "aligned_all_high"]
@@ -33,24 +32,16 @@ Read = Callable[[str, str, str, str, int], pd.DataFrame]
 
 def policies(summary: pd.DataFrame) -> pd.DataFrame:
     """The rows of summary.csv that are of policies in words."""
-    return summary[summary["kind"] == "policy"][CELL]
-
-
-def seeds_of(rows: pd.DataFrame, row: dict) -> list[str]:
-    """The seeds that a row stands for: its own, or all of its run."""
-    if row["seed"] != "all":
-        return [row["seed"]]
-    same = [key for key in CELL if key not in ("seed", "label")]
-    alike = rows[(rows[same] == [row[key] for key in same]).all(axis=1) & (rows["seed"] != "all")]
-    return alike["seed"].tolist()
+    return summary[summary["kind"] == "policy"][ROW]
 
 
 def alignment(rows: pd.DataFrame, read: Read) -> pd.DataFrame:
     """reasoning.csv: a row for each of ``rows``; the change is against the base policy on the same scenarios."""
     table = []
     for row in rows.to_dict("records"):
-        parts = [_episodes(read, row, seed, row["iteration"]) for seed in seeds_of(rows, row)]
-        before = [_episodes(read, row, seed, 0) for seed in seeds_of(rows, row)]
+        seeds = rows[of_seeds(rows, row)]["seed"]
+        parts = [_episodes(read, row, seed, row["iteration"]) for seed in seeds]
+        before = [_episodes(read, row, seed, 0) for seed in seeds]
         if any(len(now) != len(then) for now, then in zip(parts, before, strict=True)):
             raise ValueError(
                 f"{row['model']}, {row['task']}: policies played other numbers of episodes; evaluate again"
@@ -107,13 +98,13 @@ def _bounded(name: str, value: float, drawn: np.ndarray) -> dict[str, float]:
 
 def probes(rows: pd.DataFrame, results: Path) -> pd.DataFrame:
     """probes.csv: what the base policy and the last one of every run said on the fixed histories."""
-    runs = rows[rows["seed"] != "all"].drop_duplicates(RUN)
+    runs = rows[rows["seed"] != "all"].drop_duplicates(CELL)
     last = runs.groupby(["model", "task", "method", "seed"])["iteration"].transform("max")
     table = []
-    for row in runs[runs["iteration"].isin([0]) | (runs["iteration"] == last)][RUN].to_dict("records"):
+    for row in runs[runs["iteration"].isin([0]) | (runs["iteration"] == last)][CELL].to_dict("records"):
         path = policy_cell(results, **row) / "probes.jsonl"
         table += [row | {key: said[key] for key in PROBE} for said in read_lines(path)]
-    return pd.DataFrame(table, columns=[*RUN, *PROBE])
+    return pd.DataFrame(table, columns=[*CELL, *PROBE])
 
 
 def read_lines(path: Path) -> list[dict]:
@@ -143,8 +134,7 @@ def work(args: Namespace) -> None:
     if sorted(path.stem for path in args.output) != sorted(tables):
         raise ValueError("--output: must be the files probes.csv and reasoning.csv")
     for path in args.output:
-        text = tables[path.stem].to_csv(index=False, float_format="%.8g", lineterminator="\n")
-        files.write_text(path, text)
+        write_table(path, tables[path.stem])
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -11,10 +11,9 @@ from rmft.figures import style
 from rmft.models import seals
 from rmft.stages import files
 from rmft.stages.findings import Cell, number
-from rmft.stages.table_files import read_table
+from rmft.stages.table_files import CELL, read_table
 
 VERDICTS = ("reproduced", "not reproduced", "not run")
-CELL = ["model", "task", "method", "seed", "iteration"]
 COLUMNS = {
     "signatures": [*CELL, "signature", "flagged", "said"],
     "probes": [*CELL, "history", "kind", "prompt", "averages", "reply", "right"],

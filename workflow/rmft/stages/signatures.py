@@ -20,7 +20,7 @@ import pandas as pd
 from rmft.core.seeding import generator
 from rmft.core.statistics import intervals
 from rmft.stages import files, program
-from rmft.stages.table_files import read_table
+from rmft.stages.table_files import CELL, read_table, write_table
 
 BOUNDS = {
     "alike": ("diversity",),
@@ -29,7 +29,6 @@ BOUNDS = {
     "flat": ("fall", "after"),
     "lucky": ("share",),
 }
-CELL = ["model", "task", "method", "seed", "iteration"]
 COLUMNS = [*CELL, "signature", "value", "bound", "flagged", "said"]
 RUN = CELL[:4]
 _INTERVAL = ("", "_low", "_high")
@@ -182,7 +181,7 @@ def work(args: argparse.Namespace) -> None:
     table = signatures(args.tables, bounds_of(args.bounds))
     for row in table[table["flagged"]].to_dict("records"):
         print(f"warning: {warning(row)}")
-    files.write_text(args.output, table.to_csv(index=False, float_format="%.8g", lineterminator="\n"))
+    write_table(args.output, table)
 
 
 def warning(row: dict) -> str:

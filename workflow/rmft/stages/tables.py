@@ -13,6 +13,7 @@ import pandas as pd
 from rmft.stages import files, program
 from rmft.stages.experiment import selection_from_json
 from rmft.stages.results import EPISODE, Reader
+from rmft.stages.table_files import CELL, write_table
 from rmft.stages.tables_calibration import calibration
 from rmft.stages.tables_comparisons import comparisons
 from rmft.stages.tables_pooled import by_step, selection_table, summary
@@ -21,16 +22,15 @@ from rmft.stages.tables_training import learning_curves, reading
 
 def cells(episodes: pd.DataFrame, trajectories: pd.DataFrame) -> pd.DataFrame:
     """One row per cell: what was evaluated, rolled out, selected, sampled, and how often parsing failed."""
-    keys = ["model", "task", "method", "seed", "iteration"]
-    own = episodes[episodes["kind"] != "baseline"].groupby(keys, sort=False)
+    own = episodes[episodes["kind"] != "baseline"].groupby(CELL, sort=False)
     table = own.agg(
         episodes=("episode", "size"),
         tokens_prompt=("tokens_prompt", "sum"),
         tokens_sampled=("tokens_sampled", "sum"),
         parse_failure_rate=("parse_failure_rate", "mean"),
     ).reset_index()
-    chosen = trajectories.groupby(keys)["selected"].agg(trajectories="size", selected="sum").reset_index()
-    return table.merge(chosen, on=keys, how="left").astype({"trajectories": "Int64", "selected": "Int64"})
+    chosen = trajectories.groupby(CELL)["selected"].agg(trajectories="size", selected="sum").reset_index()
+    return table.merge(chosen, on=CELL, how="left").astype({"trajectories": "Int64", "selected": "Int64"})
 
 
 def build(reader: Reader) -> dict[str, pd.DataFrame]:
@@ -62,8 +62,7 @@ def work(args: argparse.Namespace) -> None:
     """Build every table, then write them all."""
     tables = build(Reader(args.results, selection_from_json(args.selection)))
     for name, table in tables.items():
-        text = table.to_csv(index=False, float_format="%.8g", lineterminator="\n")
-        files.write_text(args.output / f"{name}.csv", text)
+        write_table(args.output / f"{name}.csv", table)
     experiment = json.dumps(json.loads(args.selection), indent=1, sort_keys=True)
     files.write_text(args.output / "experiment.json", experiment + "\n")
 

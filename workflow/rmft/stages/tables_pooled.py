@@ -8,11 +8,11 @@ import pandas as pd
 from rmft.core.metrics import median_reward
 from rmft.core.seeding import generator
 from rmft.core.statistics import intervals
-from rmft.stages import table_files
 from rmft.stages.experiment import alike, cell, gap, talk
 from rmft.stages.results import Reader, read_json
+from rmft.stages.table_files import ROW
 
-CELL = [*table_files.CELL, "measure"]
+MEASURED = [*ROW, "measure"]
 BOUNDED = ["regret", "change", "information_regret", "suff_fail", "min_frac", "lucky", "entropy", "policy_entropy"]
 MEANS = ["reward", "greedy_frac", "coverage", "variation", "parse_failure_rate", "renormalised_rate"]
 MEANS += ["tokens_prompt", "tokens_sampled"]  # of an episode
@@ -41,7 +41,7 @@ def summary(episodes: pd.DataFrame, tasks: dict[str, dict[str, dict]]) -> pd.Dat
     median reward where it is defined; last how the row's task is told and which task is alike but for that. ``tasks``: of
     each task its entry under every suite."""
     rows, own = [], {name: suites["in-distribution"] for name, suites in tasks.items()}
-    for where, parts in pools(episodes, CELL):
+    for where, parts in pools(episodes, MEASURED):
         row = {**where, "episodes": len(parts[0]), "seeds": len(parts)}
         found = intervals([p[BOUNDED].to_numpy(float) for p in parts], rng=stream(where, "summary"))
         for metric, values in zip(BOUNDED, found, strict=True):
@@ -63,13 +63,13 @@ def by_step(episodes: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """For the rows of ``summary``, with 95% intervals from the same draws: ``curves``, the mean cumulative regret at every
     step t = 1..T; ``suff_fail``, SuffFailFreq after every step t = 0..T-1 (summary has that of T/2)."""
     frames: dict[str, list[pd.DataFrame]] = {name: [] for name in LINES}
-    for where, parts in pools(episodes, CELL):
+    for where, parts in pools(episodes, MEASURED):
         stacks = [np.hstack([np.stack(p[column].to_numpy()) for column, *_ in LINES.values()]) for p in parts]
         found = np.split(intervals(stacks, rng=stream(where, "curve")), len(LINES))
         for (name, (_, value, first)), line in zip(LINES.items(), found, strict=True):
             table = pd.DataFrame(line, columns=[value, "low", "high"]).assign(**where, episodes=len(parts[0]))
             frames[name].append(table.assign(step=np.arange(first, len(line) + first)))
-    order = {name: [*CELL, "episodes", "step", value, "low", "high"] for name, (_, value, _) in LINES.items()}
+    order = {name: [*MEASURED, "episodes", "step", value, "low", "high"] for name, (_, value, _) in LINES.items()}
     return {name: pd.concat(parts, ignore_index=True)[order[name]] for name, parts in frames.items()}
 
 

@@ -23,13 +23,13 @@ from rmft.core.tracking import changes, played, window
 from rmft.core.trajectory import Play
 from rmft.stages import files, program
 from rmft.stages.experiment import policy_cell
-from rmft.stages.table_files import CELL, read_table
+from rmft.stages.table_files import ROW, of_seeds, read_table, write_table
 
 SUITE = "in-distribution"
 RIVALS = ("baseline", "oracle")
 VALUES = ["best", "former"]
 ENDS = ["", "_low", "_high"]
-COLUMNS = [*CELL, "episodes", "clock", "step", *(v + end for v in VALUES for end in ENDS)]
+COLUMNS = [*ROW, "episodes", "clock", "step", *(v + end for v in VALUES for end in ENDS)]
 
 
 @dataclass(frozen=True)
@@ -93,15 +93,9 @@ def table(summary: pd.DataFrame, reader: Reader) -> pd.DataFrame:
     here = summary[(summary["suite"] == SUITE) & summary["task"].isin(list(reader.tasks))]
     frames = [pd.DataFrame(columns=COLUMNS)]
     for _, row in here.iterrows():
-        pooled = row["seed"] == "all" and row["kind"] not in RIVALS
-        frames += _lines(row, reader.parts(_seeds(here, row) if pooled else row.to_frame().T))
+        played = row.to_frame().T if row["kind"] in RIVALS else here[of_seeds(here, row)]
+        frames += _lines(row, reader.parts(played))
     return pd.concat(frames[1:] or frames, ignore_index=True)[COLUMNS]
-
-
-def _seeds(here: pd.DataFrame, row: pd.Series) -> pd.DataFrame:
-    """The rows of the single seeds that a pooled row stands for."""
-    same = (here[["model", "task", "method", "iteration"]] == row[["model", "task", "method", "iteration"]]).all(axis=1)
-    return here[same & (here["seed"] != "all")]
 
 
 def _lines(row: pd.Series, parts: list[Played]) -> list[pd.DataFrame]:
@@ -113,11 +107,11 @@ def _lines(row: pd.Series, parts: list[Played]) -> list[pd.DataFrame]:
 
 def _line(row: pd.Series, clock: str, groups: list[np.ndarray], first: int) -> pd.DataFrame:
     """One clock of one row: a line for each step."""
-    found = intervals(groups, rng=generator("tracking", *map(str, row[CELL]), clock))
+    found = intervals(groups, rng=generator("tracking", *map(str, row[ROW]), clock))
     halves = np.split(found, 2)
     columns = {f"{v}{end}": half[:, i] for v, half in zip(VALUES, halves, strict=True) for i, end in enumerate(ENDS)}
     steps = np.arange(first, first + len(halves[0]))
-    return pd.DataFrame({**row[CELL], "episodes": len(groups[0]), "clock": clock, "step": steps, **columns})
+    return pd.DataFrame({**row[ROW], "episodes": len(groups[0]), "clock": clock, "step": steps, **columns})
 
 
 def work(args: argparse.Namespace) -> None:
@@ -128,7 +122,7 @@ def work(args: argparse.Namespace) -> None:
         if suites[SUITE]["environment"] == "ns-mab"
     }
     found = table(read_table(args.tables, "summary"), Reader(args.results, tasks, cache(of_policy)))
-    files.write_text(args.output, found.to_csv(index=False, float_format="%.8g", lineterminator="\n"))
+    write_table(args.output, found)
 
 
 def main(argv: list[str] | None = None) -> int:
