@@ -107,6 +107,8 @@ def hit(job: Job, fault: Callable, *, must_fail: bool = True) -> str | None:
 
 def short_of_memory(job: Job, megabytes: int) -> str | None:
     """A job in a forked process that may take so much memory more than it has; then without a limit."""
+    cleared(job)
+    work(job)  # imports all that it needs, so that it is the work that has too little
     whole, said = dict(contents(Path())), Path("said")
     cleared(job)
     if not (pid := os.fork()):
@@ -130,7 +132,20 @@ def short_of_memory(job: Job, megabytes: int) -> str | None:
 def two_workflows(run: Path) -> str | None:
     """A second workflow on the same results is refused in words, and the first one finishes."""
     target = "results/cells/tiny/small/rmft/seed0/iter1/evaluation.parquet"
-    command = snakemake(run, "--cores", "1", "--quiet", "all", "--rerun-triggers", "mtime", "--forcerun", "sft", "--")
+    command = snakemake(
+        run,
+        "--cores",
+        "1",
+        "--quiet",
+        "host",
+        "rules",
+        "reason",
+        "--rerun-triggers",
+        "mtime",
+        "--forcerun",
+        "sft",
+        "--",
+    )
     process = [subprocess.Popen([*command, target], cwd=run, env=environment(), stdout=-1, stderr=-2, text=True)]
     locks = run / ".snakemake/locks"
     while process[0].poll() is None and not (locks.exists() and any(locks.iterdir())):
