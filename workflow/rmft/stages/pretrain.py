@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rmft.core.tasks import task_from_config
+from rmft.models import seals
 from rmft.models.crowd import World
 from rmft.models.policy import weights_digest
 from rmft.models.pretrain import pretrain
@@ -43,6 +44,7 @@ def work(args: Namespace) -> None:
         writer.writerows(rows)
     folder.mkdir(parents=True, exist_ok=True)
     for file in sorted(building.iterdir()):
+        seals.seal(file, folder / file.name)
         file.replace(folder / file.name)
     building.rmdir()
     digest = weights_digest(folder)
