@@ -8,31 +8,42 @@ from rmft.core.seeding import uniforms
 from rmft.models.attention import fold
 from rmft.models.cache import GrowingCache
 from rmft.models.policy import Policy, load, load_tokenizer
+from rmft.models.speech import Speech, stop_ids
 
 
 class TransformersEngine:
     """A causal LM of any architecture that transformers loads from a folder or a hub id."""
 
-    def __init__(self, model: PreTrainedModel, tokenizer: object, *, temperature: float, max_new_tokens: int) -> None:
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        tokenizer: object,
+        *,
+        temperature: float,
+        max_new_tokens: int,
+        speech: Speech = Speech(),  # noqa: B008  frozen
+    ) -> None:
         device = "cuda" if torch.cuda.is_available() else "cpu"
         self.model, self.tokenizer = model.to(device).eval(), tokenizer
         fold(self.model)
         self.temperature, self.max_new_tokens = temperature, max_new_tokens
-        self.end_id = self.tokenizer.eos_token_id
-        self.context_length = self.model.config.max_position_embeddings
-
-    @classmethod
-    def of(cls, policy: Policy, *, temperature: float, max_new_tokens: int) -> "TransformersEngine":
-        """The engine of a policy: its model, its adapter merged."""
-        return cls(load(policy), load_tokenizer(policy), temperature=temperature, max_new_tokens=max_new_tokens)
+        self.stops = frozenset(ids := stop_ids(tokenizer, speech))
+        self.end_id = ids[0]
+        self.context_length = speech.context_length or self.model.config.max_position_embeddings
 
     def open(self, conversations: int) -> "TransformersSession":
         """A session of so many conversations, all empty."""
         return TransformersSession(self, conversations)
 
     def decode(self, ids: list[int]) -> str:
-        """The text of sampled tokens without the end token; a special token in their midst stays, and is no answer."""
-        return self.tokenizer.decode([token for token in ids if token != self.end_id])
+        """The text of sampled tokens without the one that ended them; a special token in their midst is no answer."""
+        return self.tokenizer.decode(ids[:-1] if ids[-1] in self.stops else ids)
+
+
+def engine_of(policy: Policy, speech: Speech, *, temperature: float, max_new_tokens: int) -> TransformersEngine:
+    """The engine of a policy: its model, its adapter merged."""
+    how = {"temperature": temperature, "max_new_tokens": max_new_tokens, "speech": speech}
+    return TransformersEngine(load(policy, dtype=speech.dtype), load_tokenizer(policy), **how)
 
 
 class TransformersSession:
@@ -68,7 +79,7 @@ class TransformersSession:
             tokens = self._sample(logits, uniforms(seeds, draw))
             for row in live:
                 replies[row].append(tokens[row])
-            live = [row for row in live if tokens[row] != self.engine.end_id]
+            live = [row for row in live if tokens[row] not in self.engine.stops]
             if not live or draw + 1 == self.engine.max_new_tokens:
                 break
             going = set(live)
