@@ -39,19 +39,26 @@ def lacking(folder: Path) -> str | None:
 
 
 def positions(folder: Path) -> int | None:
-    """Tokens that one conversation may have at most by the model's config.json, or None where it does not say.
+    """``positions_of`` of a model's config.json."""
+    try:
+        return positions_of(json.loads((folder / "config.json").read_text()))
+    except (OSError, ValueError):
+        return None
+
+
+def positions_of(config: dict) -> int | None:
+    """Tokens that one conversation may have at most by a model's own config, or None where it does not say.
 
     Where the factors of its rotary embedding change with the length (longrope), only up to there: keys that were kept
     would stand by the factors of before.
     """
     try:
-        config = json.loads((folder / "config.json").read_text())
         config = config.get("text_config", config)
         scaling = config.get("rope_parameters") or config.get("rope_scaling") or {}
         changes = (scaling.get("rope_type") or scaling.get("type")) in ("longrope", "su", "dynamic")
         original = scaling.get("original_max_position_embeddings") or config.get("original_max_position_embeddings")
         return (original if changes and original else None) or config.get("max_position_embeddings")
-    except (AttributeError, OSError, TypeError, ValueError):
+    except (AttributeError, TypeError):
         return None
 
 
