@@ -17,7 +17,8 @@ from rmft.stages.check_config import lay_over
 from rmft.stages.dry_run import read_plan
 
 REPOSITORY = Path(__file__).parents[2]
-PARTS = ["Snakefile", "config.yaml", "config.laptop.yaml", "config.paper-laptop.yaml", "profiles", "slurm", "workflow"]
+CONFIGS = ["config.yaml", "config.laptop.yaml", "config.paper-laptop.yaml", "config.open.yaml"]
+PARTS = ["Snakefile", *CONFIGS, "profiles", "slurm", "workflow"]
 STAND_IN = str(Path(__file__).with_name("stand_in.sh"))
 RUN = {"seeds": [0], "iterations": 2, "baselines": ["random", "ucb"]}  # of models in words alone
 SMALL = {"python": STAND_IN, "run": {**RUN, "numbers": {"models": []}}}

@@ -59,8 +59,8 @@ def signature_bounds(wildcards):
 
 
 def whole_config(wildcards):
-    """Everything, for the report to print."""
-    return as_json(config)
+    """Everything, for the report to print, but what is no part of the results."""
+    return as_json(without(config, "pythons"))
 
 
 def figure_code(wildcards):

@@ -31,19 +31,13 @@ def of_kinds(config: dict) -> Iterator[str]:
 
 
 def of_numbers(config: dict) -> Iterator[str]:
-    """Models of the wrong kind, sizes that do not fit, and suites that a network cannot read."""
-    run = config["run"]
-    kinds = [("models", run["models"], "pretrain"), ("numbers.models", run["numbers"]["models"], "numeric")]
-    kinds += [(f"instead.{task}.models", own.get("models", []), "pretrain") for task, own in run["instead"].items()]
-    for key, names, kind in kinds:
-        for name in names:
-            if (found := config["models"][name]["kind"]) != kind:
-                yield f"run.{key}: {name} is of kind {found}, not {kind}; move it"
+    """Sizes that do not fit, and suites that a network cannot read."""
     for name, model in config["models"].items():
         if model["kind"] == "numeric" and model["width"] % model["heads"]:
             yield f"models.{name}.width: {model['width']} does not divide by heads ({model['heads']}); make it a multiple"
         if model["kind"] == "numeric" and model["sft"]["loss"] == "cross_entropy" and model["space"] != "logits":
             yield f"models.{name}.sft.loss: cross_entropy needs the space logits; write squared"
+    run = config["run"]
     for task in run["numbers"]["tasks"]:
         for suite in run["suites"].get(task, []):
             if config["suites"][suite].get("more_arms", 0) > 0:
