@@ -45,9 +45,9 @@ def cell(
     speech = save(family, folder / "weights", context_length=1024) | changes
     (folder / "speech.json").write_text(json.dumps(speech))
 
-    def run(name: str, **flags: object) -> None:
-        ended = stage(name, cwd=folder, **flags)
-        assert ended.status == 0, f"{name}: {ended.stderr}"
+    def run(program: str, /, **flags: object) -> None:
+        ended = stage(program, cwd=folder, **flags)
+        assert ended.status == 0, f"{program}: {ended.stderr}"
 
     playing = {"model": speech, "task": plain, "contexts": CONTEXTS, "sampling": SAMPLING, "model_name": "m", "seed": 0}
     training = {"split": "train", "trajectories_per_scenario": 4, "method": "base"}
