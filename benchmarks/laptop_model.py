@@ -15,7 +15,7 @@ from rmft.core.tasks import Task, draw_episodes, task_from_config
 from rmft.core.trajectory import Trajectory
 from rmft.models.chat import renderer
 from rmft.models.dialogue import play
-from rmft.models.policy import Policy
+from rmft.models.policy import Policy, load, load_tokenizer
 from rmft.models.pretrain import pretrain
 from rmft.models.transformers_engine import TransformersEngine
 
@@ -59,7 +59,8 @@ def engine(kind: type[TransformersEngine] = TransformersEngine) -> TransformersE
     torch.set_num_threads(1)
     policy = Policy("transformers", str(folder()), None, None, "", None, 0, {})
     sampling = CONFIG["rollout"]
-    made = kind.of(policy, temperature=sampling["temperature"], max_new_tokens=sampling["max_new_tokens"])
+    how = {"temperature": sampling["temperature"], "max_new_tokens": sampling["max_new_tokens"]}
+    made = kind(load(policy), load_tokenizer(policy), **how)
     made.context_length = CONTEXT
     return made
 

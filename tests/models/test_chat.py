@@ -16,15 +16,14 @@ TAGS = (
     "{% for m in messages %}{% if m['role'] == 'user' %}[INST] {{ m['content'] }} [/INST]"
     "{% else %}{{ m['content'] }}<|im_end|>{% endif %}{% endfor %}"
 )
-KEEPING = {"chatml": CHATML, "system": WITH_SYSTEM, "bos": WITH_BOS, "tags": TAGS}
 STRIPS_REASONING = CHATML.replace("m['content']", "m['content'].split('</think>')[-1]")
+KEEPING = {"chatml": CHATML, "system": WITH_SYSTEM, "bos": WITH_BOS, "tags": TAGS, "strips": STRIPS_REASONING}
 LAST_ONLY = CHATML.replace("in messages", "in messages[-1:]")
 CUTS = CHATML.replace("m['content']", "m['content'][:4]")
 NUMBERS_TURNS = CHATML.replace("m['role'] +", "m['role'] + loop.index|string +")
 NO_END = CHATML.replace("<|im_end|>", "")
 SPLITS_THE_END = CHATML.replace("m['content'] +", "m['content'] + ' ' +")
 REFUSING = {
-    "strips reasoning": STRIPS_REASONING,
     "last message only": LAST_ONLY,
     "cuts": CUTS,
     "numbers turns": NUMBERS_TURNS,

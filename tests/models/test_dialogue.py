@@ -73,7 +73,7 @@ class Scripted:
         return "".join(chr(letter) for letter in ids if letter != END)
 
 
-RENDER = Renderer(Letters(), begin="<", turn=">", bridge="$\n<", end="$")
+RENDER = Renderer(Letters(), begin="<", turn=">", bridge="$\n<", stops=(END,))
 ADAPTIVE = {"kind": "adaptive", "penalty": 0.25}
 SHARES = {"output": "distribution"}
 WEIGHTED = SHARES | {"shown": "importance_weighted"}

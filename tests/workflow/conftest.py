@@ -17,7 +17,8 @@ from rmft.stages.check_config import lay_over
 from rmft.stages.dry_run import read_plan
 
 REPOSITORY = Path(__file__).parents[2]
-PARTS = ["Snakefile", "config.yaml", "config.laptop.yaml", "config.paper-laptop.yaml", "profiles", "slurm", "workflow"]
+CONFIGS = ["config.yaml", "config.laptop.yaml", "config.paper-laptop.yaml", "config.open.yaml"]
+PARTS = ["Snakefile", *CONFIGS, "profiles", "slurm", "workflow"]
 STAND_IN = str(Path(__file__).with_name("stand_in.sh"))
 RUN = {"seeds": [0], "iterations": 2, "baselines": ["random", "ucb"]}  # of models in words alone
 SMALL = {"python": STAND_IN, "run": {**RUN, "numbers": {"models": []}}}
@@ -104,7 +105,9 @@ def reckon(config: dict) -> dict[str, str]:
     jobs |= {"results/figures/manifest.json": "manifest", "results/tables/tracking.csv": "tracking"}
     jobs |= {"results/tables/reasoning.csv": "reasoning_tables"}
     played = {task: {**run, **run["instead"].get(task, {})} for task in run["tasks"]}
-    jobs |= {f"results/models/{m}/model.safetensors": "pretrain" for own in played.values() for m in own["models"]}
+    kinds = {name: entry["kind"] for name, entry in config["models"].items()}
+    made = {m for own in played.values() for m in own["models"] if kinds[m] == "pretrain"}
+    jobs |= {f"results/models/{m}/model.safetensors": "pretrain" for m in made}
     if numbers := (run["numbers"] if run["numbers"]["models"] else None):
         played |= {task: {**numbers, **run["instead"].get(task, {})} for task in numbers["tasks"]}
     played |= {task: {"baselines": run["calibration_baselines"]} for task in run["calibration_tasks"]}
@@ -113,9 +116,10 @@ def reckon(config: dict) -> dict[str, str]:
         for model, seed, method in product(own.get("models", []), own.get("seeds", []), own.get("methods", [])):
             folder = f"results/cells/{model}/{task}/{{method}}/seed{seed}/iter{{iteration}}"
             jobs |= of_run(folder, method, config["methods"][method], own["iterations"])
-            if config["models"][model]["kind"] == "numeric":
-                jobs[folder.format(method="base", iteration=0) + "/policy.json"] = "untrained_policy"
-            else:
+            if (kind := kinds[model]) != "pretrain":
+                base = folder.format(method="base", iteration=0) + "/policy.json"
+                jobs[base] = "untrained_policy" if kind == "numeric" else "ready_policy"
+            if kind != "numeric":
                 jobs |= of_words(folder, method, config["methods"][method], own["iterations"])
     return jobs | of_theory(config["theory"])
 

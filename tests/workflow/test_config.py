@@ -171,8 +171,8 @@ MUTANTS = [
     ("models.tiny.pretraining.crowd.tasks", {}, "models.tiny.pretraining.crowd.tasks: must say at least one thing"),
     ("models.tiny.pretraining.workers", 3, "models.tiny.pretraining.batch: 8 does not divide by workers"),
     ("models.tiny.kind", "llama", "models.tiny.kind: must be one of pretrain"),
-    ("run.numbers.models", ["tiny"], "run.numbers.models: tiny is of kind pretrain, not numeric; move it"),
-    ("run.models", ["transformer"], "run.models: transformer is of kind numeric, not pretrain; move it"),
+    ("run.numbers.models", ["tiny"], "run.numbers.models: tiny is of kind pretrain; move it to run.models"),
+    ("run.models", ["transformer"], "run.models: transformer is of kind numeric; move it to run.numbers.models"),
     (
         "run.numbers.tasks",
         ["mab-gaussian"],

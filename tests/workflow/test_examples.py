@@ -1,6 +1,7 @@
 """README.md shows how to add each part by example. Each example is followed here, in a copy, as a reader would."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -19,13 +20,18 @@ import yaml
 
 from rmft.core.prompts import CHOICES, REASONS, context_from_config
 from rmft.core.seeding import derive, fold
+from rmft.models.chat import renderer
+from rmft.models.engines import engine_of
+from rmft.models.families import save
+from rmft.models.policy import Policy
+from rmft.models.speech import speech_from_config
 from rmft.stages.check_config import lay_over
 
 ROOT = Path(__file__).parents[2]
 BLOCK = re.compile(r"^<!-- example: (\w+) -->\n```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 TARGET = re.compile(r"# append to (\S+)\n")
 BLOCKS = BLOCK.findall((ROOT / "README.md").read_text())
-IN_CONFIG_ALONE = ["task", "context", "method", "suite"]
+IN_CONFIG_ALONE = ["task", "context", "method", "suite", "model"]
 IN_CODE = ["process", "baseline"]
 MINE = ("small.yaml", "mine.yaml")
 CONFIGS = ("config.yaml", "config.laptop.yaml", *MINE)
@@ -150,6 +156,37 @@ def check_suite(example: Example) -> None:
     assert regret["noisy"] > 1.1 * regret["in-distribution"]
 
 
+def snapshot(cache: Path) -> Path:
+    """Where the cache of the hub has the example's model."""
+    (entry,) = yaml.safe_load(of("model")[0][1])["models"].values()
+    return cache / f"models--{entry['hub'].replace('/', '--')}/snapshots/{entry['revision']}"
+
+
+@pytest.fixture(autouse=True)
+def cached(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache of the hub that has the example's model, small."""
+    cache = tmp_path_factory.getbasetemp() / "hub"
+    if not snapshot(cache).exists():
+        save("llama", snapshot(cache), context_length=8192)
+    monkeypatch.setenv("HF_HUB_CACHE", str(cache))
+    return cache
+
+
+def check_model(example: Example) -> None:
+    """A model of its architecture is spoken to as the entry says, and plays."""
+    (entry,) = example.mine["models"].values()
+    folder, speech = snapshot(Path(os.environ["HF_HUB_CACHE"])), speech_from_config(entry)
+    engine = engine_of(
+        Policy("transformers", str(folder), None, None, "", None, 0, {}), speech, temperature=0, max_new_tokens=8
+    )
+    render = renderer(engine.tokenizer, speech)
+    said = engine.tokenizer.decode(render.opening("Hello?", "Be brief."))
+    assert "Today Date: 26 Jul 2024\n\nBe brief.<|eot_id|>" in said
+    assert said.endswith("Hello?<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\n")
+    ((reply,),) = [engine.open(1).reply([render.opening("Hello?", "Be brief.")], np.zeros(1, np.uint64))]
+    assert len(reply) == 8 or reply[-1] in render.stops
+
+
 JUDGES = {"rollout_heldout", "evaluate", "reason", "baseline"}
 CHECKS: dict[str, Callable[[Example], None]] = {
     "task": check_task,
@@ -157,6 +194,7 @@ CHECKS: dict[str, Callable[[Example], None]] = {
     "context": check_context,
     "baseline": check_baseline,
     "suite": check_suite,
+    "model": check_model,
 }
 
 
@@ -166,6 +204,9 @@ def added_by(name: str, example: Example, jobs_of: Callable[[dict], dict[str, st
     if name == "suite":
         (task,) = example.mine["run"]["suites"]
         return {output: rule for output, rule in jobs.items() if f"/{task}/" in output and rule in JUDGES}
+    if name == "model":
+        (task,) = example.mine["run"]["tasks"]
+        return {output: rule for output, rule in jobs.items() if f"/{task}/" in output}
     (new,) = example.mine[{"method": "methods", "baseline": "baselines"}.get(name, "tasks")]
     return {output: rule for output, rule in jobs.items() if new in re.split(r"[/.]", output)}
 
@@ -224,6 +265,13 @@ def test_the_method_selects_the_best_alone(cell, stage, tmp_path):
         ("baseline", "temperature: 0.05", "heat: 0.05", "baselines.boltzmann.heat: unknown key"),
         ("baseline", "POLICIES[", "dict()[", "baselines.boltzmann.policy: must be one of random"),
         ("method", "k: 1", "k: 100", "methods.rmft-one.k: 100 is more than"),
+        ("model", "history: keep", "history: all", "models.llama-3-1-8b.history: must be one of keep, strip, no_think"),
+        (
+            "model",
+            "revision: 0e9e",
+            "revision: 1e9e",
+            "run `hf download meta-llama/Llama-3.1-8B-Instruct --revision 1e9e",
+        ),
         ("suite", "  noisy:", "  noise:", "run.suites.ns-abrupt: noisy is not defined under suites"),
     ],
 )
@@ -241,6 +289,8 @@ def test_a_wrong_example_is_refused(copied, name, before, after, said):
         ("context", "s/Press/Pull/g", "s/{arm}/{name}/g"),
         ("baseline", "average - average.max(axis=0)", "average.max(axis=0) - average"),
         ("suite", "noise: 0.3", "noise: 0.01"),
+        ("model", "date_string: 26", "date_string: 27"),
+        ("model", "[<|eot_id|>", "[<|eot|>"),
         ("task", "horizon: 15", "horizon: 3"),
     ],
 )

@@ -21,6 +21,8 @@ rule rollout_heldout:
         mem_mb=memory,
         runtime=minutes,
     params:
+        python=player_python,
+        model=speech,
         task=task_entry,
         suites=suites,
         contexts=CONTEXTS,
@@ -29,8 +31,9 @@ rule rollout_heldout:
         episodes=heldout_episodes,
         code=rollout_code,
     shell:
-        "{PYTHON} -m rmft.stages.rollout "
+        "{params.python} -m rmft.stages.rollout "
         "--policy {input.policy} "
+        "--model {params.model:q} "
         "--task {params.task:q} "
         "--suites {params.suites:q} "
         "--contexts {params.contexts} "

@@ -44,7 +44,7 @@ rule base_policy:
     benchmark:
         "results/benchmarks/base_policy/{model}/{task}/base/seed{seed}/iter0.tsv"
     wildcard_constraints:
-        model=f"(?!({NUMERIC_MODELS})/)[a-z0-9-]+",
+        model=PRETRAINED_MODELS,
     group:
         iteration_job
     resources:
@@ -57,6 +57,31 @@ rule base_policy:
         "--name {wildcards.model} "
         "--model {params.model:q} "
         "--pretrained {input.pretrained} "
+        "--output {output.policy} "
+        "> {log} 2>&1"
+
+
+rule ready_policy:
+    """Policy_0 of a model that is ready-made: from a folder, or by its name in a hub."""
+    output:
+        policy="results/cells/{model}/{task}/base/seed{seed}/iter0/policy.json",
+    log:
+        "results/logs/ready_policy/{model}/{task}/base/seed{seed}/iter0.log",
+    benchmark:
+        "results/benchmarks/ready_policy/{model}/{task}/base/seed{seed}/iter0.tsv"
+    wildcard_constraints:
+        model=READY_MODELS,
+    group:
+        iteration_job
+    resources:
+        slurm_partition=partition,
+    params:
+        model=ready_model,
+        code=fingerprint("base_policy"),
+    shell:
+        "{PYTHON} -m rmft.stages.base_policy "
+        "--name {wildcards.model} "
+        "--model {params.model:q} "
         "--output {output.policy} "
         "> {log} 2>&1"
 
@@ -109,6 +134,8 @@ rule rollout_shard:
         mem_mb=memory,
         runtime=minutes,
     params:
+        python=player_python,
+        model=speech,
         task=task_entry,
         contexts=CONTEXTS,
         wording=task_wording,
@@ -119,8 +146,9 @@ rule rollout_shard:
         output=unsharded,
         code=rollout_code,
     shell:
-        "{PYTHON} -m rmft.stages.rollout "
+        "{params.python} -m rmft.stages.rollout "
         "--policy {input.policy} "
+        "--model {params.model:q} "
         "--task {params.task:q} "
         "--contexts {params.contexts} "
         "--sampling {params.sampling:q} "
@@ -159,6 +187,8 @@ rule rollout:
         mem_mb=memory,
         runtime=minutes,
     params:
+        python=player_python,
+        model=speech,
         task=task_entry,
         contexts=CONTEXTS,
         wording=task_wording,
@@ -168,8 +198,9 @@ rule rollout:
         teacher=teacher,
         code=rollout_code,
     shell:
-        "{PYTHON} -m rmft.stages.rollout "
+        "{params.python} -m rmft.stages.rollout "
         "--policy {input.policy} "
+        "--model {params.model:q} "
         "--task {params.task:q} "
         "--contexts {params.contexts} "
         "--sampling {params.sampling:q} "
@@ -262,11 +293,12 @@ rule sft:
         mem_mb=memory,
         runtime=minutes,
     params:
+        python=trainer_python,
         model=fine_tuning,
         targets=targets,
         code=sft_code,
     shell:
-        "{PYTHON} -m rmft.stages.sft "
+        "{params.python} -m rmft.stages.sft "
         "--policy {input.policy} "
         "--trajectories {input.trajectories} "
         "--selected {input.selected} "

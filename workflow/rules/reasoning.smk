@@ -58,6 +58,8 @@ rule probe:
         mem_mb=memory,
         runtime=minutes,
     params:
+        python=player_python,
+        model=speech,
         task=task_entry,
         contexts=CONTEXTS,
         wording=task_wording,
@@ -65,10 +67,11 @@ rule probe:
         patterns=phrases_wording,
         sampling=heldout_rollout,
         probe=as_json(config["probe"]),
-        code=fingerprint("probe"),
+        code=probe_code,
     shell:
-        "{PYTHON} -m rmft.stages.probe "
+        "{params.python} -m rmft.stages.probe "
         "--policy {input.policy} "
+        "--model {params.model:q} "
         "--task {params.task:q} "
         "--contexts {params.contexts} "
         "--phrases {params.phrases} "

@@ -111,7 +111,11 @@ class Context:
         return self.feedback_full.format(arm=self.arm_names[action], rewards=listed)
 
     def summary(self, step: int, horizon: int, pulls: Sequence[int], averages: Sequence[float]) -> str:
-        """All that is said at step t = 1..T of a summary interaction: the rules, a line per arm, the step, the question.
+        """All that is said at step t = 1..T of a summary interaction: the rules, and what ``standing`` says."""
+        return "\n".join((self.opening(horizon), self.standing(step, horizon, pulls, averages)))
+
+    def standing(self, step: int, horizon: int, pulls: Sequence[int], averages: Sequence[float]) -> str:
+        """What is said at step t = 1..T of a summary interaction beside the rules: a line per arm, the step, the question.
 
         pulls, averages: K each. The average of an arm of which nothing was seen is not read, whatever it is.
         """
@@ -122,7 +126,7 @@ class Context:
             else self.untried.format(arm=name)
             for name, n, average in zip(self.arm_names, pulls, averages, strict=True)
         ]
-        return "\n".join((self.opening(horizon), *lines, self.step.format(step=step, horizon=horizon), self.question))
+        return "\n".join((*lines, self.step.format(step=step, horizon=horizon), self.question))
 
     def tell_exploit(self, shown: str) -> str:
         """What is shown (feedback, or a whole summary) with the order to exploit from here on."""

@@ -17,7 +17,8 @@ class Trajectory:
     parse_status per step: ok | renormalised (shares whose sum was not 1) | reask (read after asking again) | fallback
     (never read: a random arm) | none (not reached). loss_mask: 1 where the token was sampled by the model. policies: pi_t,
     where the output is a distribution. reward_vectors: R_t, where they are shown. chats: the messages of each conversation,
-    one in dialogue and one a step in summary interaction; chat_tokens: how many of ``token_ids`` each takes.
+    one in dialogue and one a step in summary interaction, or where earlier reasoning is stripped; chat_tokens: how many of
+    ``token_ids`` each takes; tokens_again: how many of them stood in the conversation before, where it is stripped.
     """
 
     trajectory_id: str
@@ -33,15 +34,26 @@ class Trajectory:
     token_ids: list[int] = field(default_factory=list)
     loss_mask: list[int] = field(default_factory=list)
     status: str = COMPLETE
+    tokens_again: int = 0
 
     def begin(self) -> None:
         """Begin a conversation."""
         self.chats.append([])
         self.chat_tokens.append(0)
 
+    def rule(self, content: str) -> None:
+        """What the system says; the tokens of the next message carry it."""
+        self._append("system", content, [], 0)
+
     def tell(self, content: str, ids: list[int]) -> None:
         """A message to the model, and the tokens that carry it (with the template's own before and after)."""
         self._append("user", content, ids, 0)
+
+    def resume(self, said: list[dict[str, str]], ids: list[int]) -> None:
+        """What stays of the conversations before opens this one, with the tokens that carry it, processed once more."""
+        self.chats[-1] += said
+        self.tokens_again += len(ids)
+        self._extend(ids, 0)
 
     def hear(self, content: str, ids: list[int]) -> None:
         """The model's reply, and the tokens that it sampled."""
@@ -50,11 +62,21 @@ class Trajectory:
     def unsay(self, tokens: int) -> None:
         """Take the last message back, which took so many tokens, and its conversation where it was the only one."""
         self.chats[-1].pop()
-        self.chat_tokens[-1] -= tokens
-        del self.token_ids[len(self.token_ids) - tokens :], self.loss_mask[len(self.loss_mask) - tokens :]
+        self._cut(tokens)
         if not self.chats[-1]:
             self.chats.pop()
             self.chat_tokens.pop()
+
+    def forget(self) -> None:
+        """Take the conversation under way back, if nothing was sampled in it."""
+        if self.chats and not any(self.loss_mask[len(self.loss_mask) - self.chat_tokens[-1] :]):
+            self._cut(self.chat_tokens[-1])
+            self.chats.pop()
+            self.chat_tokens.pop()
+
+    def _cut(self, tokens: int) -> None:
+        self.chat_tokens[-1] -= tokens
+        del self.token_ids[len(self.token_ids) - tokens :], self.loss_mask[len(self.loss_mask) - tokens :]
 
     def conversation(self) -> list[int]:
         """The tokens of the conversation under way."""
@@ -62,6 +84,9 @@ class Trajectory:
 
     def _append(self, role: str, content: str, ids: list[int], mask: int) -> None:
         self.chats[-1].append({"role": role, "content": content})
+        self._extend(ids, mask)
+
+    def _extend(self, ids: list[int], mask: int) -> None:
         self.chat_tokens[-1] += len(ids)
         self.token_ids.extend(ids)
         self.loss_mask.extend([mask] * len(ids))

@@ -1,8 +1,8 @@
 """Playing episodes in words: ask, read the reply strictly, act, show what it paid, and so on for T steps.
 
-In dialogue interaction an episode is one conversation; in summary interaction each step is a conversation of its own, about
-what was seen so far. Every episode advances on its own: one whose reply must be asked for again lags behind the others and
-delays none.
+In dialogue interaction an episode is one conversation; in summary interaction, or where earlier reasoning is stripped, each
+step is a conversation of its own, about what was seen so far. Every episode advances on its own: one whose reply must be
+asked for again lags behind the others and delays none.
 """
 
 from collections.abc import Callable
@@ -33,6 +33,8 @@ class _Dialogue:
         self.pulls, self.sums = np.zeros((2, task.arms))
         self.attempt = 0
         self.new_ids: list[int] = []
+        self.anew = begins_anew(task, renderer)
+        self.kept: tuple[list[dict[str, str]], list[int]] = [], []  # of all so far, less reasoning: messages, tokens
         self._ask()
 
     @property
@@ -46,28 +48,51 @@ class _Dialogue:
     def _ask(self) -> None:
         """Begin a conversation: about the task, or about what was seen so far."""
         self.record.begin()
-        if self.task.interaction == "summary":
-            counts = np.full(self.task.arms, self.step) if self.task.environment == "fol" else self.pulls
-            averages = np.divide(self.sums, counts, out=np.full(self.task.arms, -np.inf), where=counts > 0)
-            seen = self.pulls.astype(int).tolist(), averages.tolist()
-            content = self.context.summary(self.step + 1, self.task.horizon, *seen)
+        summary, system = self.task.interaction == "summary", self.renderer.system
+        content, rules = self.context.question, self.context.opening(self.task.horizon)
+        if summary:
+            content = self.context.standing(self.step + 1, self.task.horizon, *self._seen())
+        if system:
+            self.record.rule(rules)
+            self.kept[0].append(self.record.chats[-1][0])
+        elif summary:
+            content = f"{rules}\n{content}"
         else:
-            content = self.context.opening(self.task.horizon)
-        self._tell(content, self.renderer.opening)
+            content = rules
+        self._tell(content, lambda text: self.renderer.opening(text, rules))
+
+    def _seen(self) -> tuple[list[int], list[float]]:
+        """Pulls and average of every arm so far, as a summary tells them."""
+        counts = np.full(self.task.arms, self.step) if self.task.environment == "fol" else self.pulls
+        averages = np.divide(self.sums, counts, out=np.full(self.task.arms, -np.inf), where=counts > 0)
+        return self.pulls.astype(int).tolist(), averages.tolist()
 
     def _tell(self, content: str, encode: Callable[[str], list[int]]) -> None:
         self.new_ids = encode(content)
         self.record.tell(content, self.new_ids)
+        self._keep(self.new_ids)
+
+    def _keep(self, ids: list[int]) -> None:
+        """Where earlier reasoning is stripped, note what stays of the last message for the conversations to come."""
+        if self.renderer.strips:
+            message = self.record.chats[-1][-1]
+            if message["role"] == "assistant":
+                ids = self.renderer.answer(ids)
+                message = {**message, "content": self.renderer.text(ids)}
+            self.kept[0].append(message)
+            self.kept[1].extend(ids)
 
     @property
     def unheard(self) -> list[int]:
-        """What the session has yet to process: of a summary the whole conversation, as its sessions last a reply."""
-        return self.record.conversation() if self.task.interaction == "summary" else self.new_ids
+        """What the session has yet to process: the whole conversation where its sessions last a reply."""
+        return self.record.conversation() if self.anew else self.new_ids
 
-    def hear(self, ids: list[int], text: str, *, ended: bool) -> bool:
+    def hear(self, ids: list[int], text: str) -> bool:
         """Take a reply and act on it. Returns whether the episode goes on."""
         self.record.hear(text, ids)
-        reading = self.context.read(text) if ended else None
+        self._keep(ids)
+        ended = ids[-1] == self.renderer.end_id
+        reading = self.context.read(text) if ids[-1] in self.renderer.stops else None
         asks_again = reading is None and self.attempt < self.max_reasks
         if asks_again:
             self.attempt += 1
@@ -79,6 +104,9 @@ class _Dialogue:
             if self.task.interaction == "summary":
                 self._ask()
                 return True
+            if self.renderer.strips:
+                self.record.begin()
+                self.record.resume(*map(list, self.kept))
         self._tell(content, lambda text: self.renderer.following(text, ended=ended))
         return True
 
@@ -123,6 +151,7 @@ class _Dialogue:
         """End the episode for want of context: the message that no longer fits was never sent."""
         missing, arms = self.task.horizon - self.step, self.task.arms
         self.record.unsay(len(self.new_ids))
+        self.record.forget()
         self.record.actions += [-1] * missing
         self.record.rewards += [0.0] * missing
         self.record.parse_status += ["none"] * missing
@@ -134,6 +163,11 @@ class _Dialogue:
         self.record.status = CONTEXT_EXHAUSTED
 
 
+def begins_anew(task: Task, renderer: Renderer) -> bool:
+    """Whether each step is a conversation of its own, so that a session lasts one reply."""
+    return task.interaction == "summary" or renderer.strips
+
+
 def play(
     engine: Engine, renderer: Renderer, context: Context, task: Task, episodes: Episodes, *, max_reasks: int
 ) -> list[Trajectory]:
@@ -141,7 +175,7 @@ def play(
     dialogues = [_Dialogue(episodes, row, task, context, renderer, max_reasks) for row in range(len(episodes))]
     session, active = engine.open(len(episodes)), dialogues
     while active:
-        if task.interaction == "summary":  # conversations are short and begin anew: each round is a session of its own
+        if begins_anew(task, renderer):  # each round is a session of its own
             session = engine.open(len(active))
         active = _round(engine, session, active)
     return [dialogue.record for dialogue in dialogues]
@@ -160,8 +194,7 @@ def _round(engine: Engine, session: Session, active: list[_Dialogue]) -> list[_D
     replies = session.reply([dialogue.unheard for dialogue in active], seeds)
     goes_on = []
     for row, (dialogue, ids) in enumerate(zip(active, replies, strict=True)):
-        ended = ids[-1] == engine.end_id
-        if dialogue.hear(ids, engine.decode(ids), ended=ended):
+        if dialogue.hear(ids, engine.decode(ids)):
             goes_on.append(row)
     if goes_on:
         session.keep(goes_on)

@@ -85,11 +85,13 @@ def load_tokenizer(policy: Policy) -> object:
         raise ValueError(f"{policy.model}: its tokenizer cannot be loaded ({error}); make the model again") from None
 
 
-def load(policy: Policy, *, trainable_adapter: dict | None = None) -> "PreTrainedModel":
-    """The policy's model with its adapter merged; with ``trainable_adapter`` (rank, alpha), a fresh LoRA on top."""
+def load(policy: Policy, *, trainable_adapter: dict | None = None, dtype: str | None = None) -> "PreTrainedModel":
+    """The policy's model with its adapter merged; with ``trainable_adapter`` (rank, alpha), a fresh LoRA on top. ``dtype``:
+    of the weights, None: as they are stored."""
     from transformers import AutoModelForCausalLM  # not needed to read or write policy.json
 
-    model = AutoModelForCausalLM.from_pretrained(policy.model, revision=policy.revision, **SAFE)
+    how = SAFE | ({"dtype": dtype} if dtype else {})
+    model = AutoModelForCausalLM.from_pretrained(policy.model, revision=policy.revision, **how)
     if policy.adapter:
         from peft import PeftModel  # 3 s to import: only where there is an adapter
 

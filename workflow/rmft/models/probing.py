@@ -19,7 +19,7 @@ class Primed:
     """An engine whose conversations hear given replies (E lists of S) first, and then the model's own."""
 
     def __init__(self, engine: Engine, tokenizer: object, texts: list[list[str]]) -> None:
-        self.engine, self.teacher, self.given = engine, Teacher(texts, tokenizer), len(texts[0])
+        self.engine, self.teacher, self.given = engine, Teacher(texts, tokenizer, engine.end_id), len(texts[0])
         self.end_id = engine.end_id
 
     def open(self, conversations: int) -> "PrimedSession":

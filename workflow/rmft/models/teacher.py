@@ -38,8 +38,8 @@ def replies(entry: dict, task: Task, context: Context, episodes: Episodes) -> li
 class Teacher:
     """An engine and its one session: each conversation hears the next of its replies, whatever it is asked."""
 
-    def __init__(self, texts: list[list[str]], tokenizer: object) -> None:
-        self.tokenizer, self.end_id = tokenizer, tokenizer.eos_token_id
+    def __init__(self, texts: list[list[str]], tokenizer: object, end_id: int | None = None) -> None:
+        self.tokenizer, self.end_id = tokenizer, tokenizer.eos_token_id if end_id is None else end_id
         self.left = [iter(row) for row in texts]
 
     def open(self, conversations: int) -> "Teacher":

@@ -7,32 +7,49 @@ from transformers import PreTrainedModel
 from rmft.core.seeding import uniforms
 from rmft.models.attention import fold
 from rmft.models.cache import GrowingCache
+from rmft.models.hub import positions_of
+from rmft.models.masks import Masks
 from rmft.models.policy import Policy, load, load_tokenizer
+from rmft.models.speech import Speech, stop_ids
 
 
 class TransformersEngine:
     """A causal LM of any architecture that transformers loads from a folder or a hub id."""
 
-    def __init__(self, model: PreTrainedModel, tokenizer: object, *, temperature: float, max_new_tokens: int) -> None:
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        tokenizer: object,
+        *,
+        temperature: float,
+        max_new_tokens: int,
+        speech: Speech = Speech(),  # noqa: B008  frozen
+    ) -> None:
         device = "cuda" if torch.cuda.is_available() else "cpu"
         self.model, self.tokenizer = model.to(device).eval(), tokenizer
         fold(self.model)
         self.temperature, self.max_new_tokens = temperature, max_new_tokens
-        self.end_id = self.tokenizer.eos_token_id
-        self.context_length = self.model.config.max_position_embeddings
-
-    @classmethod
-    def of(cls, policy: Policy, *, temperature: float, max_new_tokens: int) -> "TransformersEngine":
-        """The engine of a policy: its model, its adapter merged."""
-        return cls(load(policy), load_tokenizer(policy), temperature=temperature, max_new_tokens=max_new_tokens)
+        self.stops = frozenset(ids := stop_ids(tokenizer, speech))
+        self.end_id = ids[0]
+        most = positions_of(self.model.config.to_dict())
+        self.context_length = speech.context_length or most
+        if most and self.context_length > most:
+            raise ValueError(f"context_length: {self.context_length} is more than the model's {most}; lower it")
+        self.masks = Masks(self.model.config.get_text_config(), self.context_length)
 
     def open(self, conversations: int) -> "TransformersSession":
         """A session of so many conversations, all empty."""
         return TransformersSession(self, conversations)
 
     def decode(self, ids: list[int]) -> str:
-        """The text of sampled tokens without the end token; a special token in their midst stays, and is no answer."""
-        return self.tokenizer.decode([token for token in ids if token != self.end_id])
+        """The text of sampled tokens without the one that ended them; a special token in their midst is no answer."""
+        return self.tokenizer.decode(ids[:-1] if ids[-1] in self.stops else ids)
+
+
+def engine_of(policy: Policy, speech: Speech, *, temperature: float, max_new_tokens: int) -> TransformersEngine:
+    """The engine of a policy: its model, its adapter merged."""
+    how = {"temperature": temperature, "max_new_tokens": max_new_tokens, "speech": speech}
+    return TransformersEngine(load(policy, dtype=speech.dtype), load_tokenizer(policy), **how)
 
 
 class TransformersSession:
@@ -43,6 +60,7 @@ class TransformersSession:
         self.engine, self.device = engine, engine.model.device
         self.cache = GrowingCache()
         self.filled = torch.zeros(conversations, 0, dtype=torch.bool, device=self.device)
+        self.positions = torch.zeros(conversations, 0, dtype=torch.long, device=self.device)
         self.pending: list[list[int]] = [[] for _ in range(conversations)]
 
     def fits(self, row: int, new: int) -> bool:
@@ -68,7 +86,7 @@ class TransformersSession:
             tokens = self._sample(logits, uniforms(seeds, draw))
             for row in live:
                 replies[row].append(tokens[row])
-            live = [row for row in live if tokens[row] != self.engine.end_id]
+            live = [row for row in live if tokens[row] not in self.engine.stops]
             if not live or draw + 1 == self.engine.max_new_tokens:
                 break
             going = set(live)
@@ -79,7 +97,7 @@ class TransformersSession:
     def _take(self, rows: torch.Tensor) -> None:
         filled = self.filled[rows]
         slots = torch.argsort(~filled, dim=1, stable=True)[:, : int(filled.sum(dim=1).max())]
-        self.filled = filled.gather(1, slots)
+        self.filled, self.positions = filled.gather(1, slots), self.positions[rows].gather(1, slots)
         self.cache.take(rows, slots)
 
     def _feed(self, rows: list[list[int]]) -> torch.Tensor:
@@ -90,16 +108,12 @@ class TransformersSession:
         new = torch.arange(width, device=self.device) >= width - lengths[:, None]
         positions = (self.filled.sum(dim=1, keepdim=True) + new.cumsum(dim=1) - 1).clamp(min=0)
         old = self.filled.shape[1]
-        self.filled = torch.cat([self.filled, new], dim=1)
-        mask = self.filled[:, None, None, :]
-        if (
-            width > 1
-        ):  # a query sees the slots up to its own; padding sees itself, lest a softmax over nothing gives NaN
-            slot = torch.arange(old + width, device=self.device)
-            mask = (mask & (slot <= slot[old:, None])) | (slot == slot[old:, None])
+        self.filled, self.positions = (
+            torch.cat(pair, dim=1) for pair in ((self.filled, new), (self.positions, positions))
+        )
         output = self.engine.model(
             input_ids=ids,
-            attention_mask=torch.where(mask, 0.0, torch.finfo(self.engine.model.dtype).min),  # any attention adds it
+            attention_mask=self.engine.masks(self.filled, self.positions, old, self.engine.model.dtype),
             position_ids=positions,
             past_key_values=self.cache,
             use_cache=True,

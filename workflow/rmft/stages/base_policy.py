@@ -6,6 +6,7 @@ from importlib import import_module
 from pathlib import Path
 
 from rmft.core.seeding import derive
+from rmft.models.hub import folder_of, lacking
 from rmft.models.policy import Policy, weights_digest
 from rmft.stages import files, program
 
@@ -31,13 +32,33 @@ def pretrained(args: Namespace) -> tuple[Path, str]:
     return folder, digest
 
 
+def ready(entry: dict) -> tuple[str, str | None, str]:
+    """A ready-made model: its folder, no revision, its digest; or its id in the hub, its revision, no digest. Raises
+    ValueError where it is not at hand."""
+    folder, local = folder_of(entry), "local_path" in entry
+    if lost := lacking(folder):
+        mend = "copy it there" if local else f"run `hf download {entry['hub']} --revision {entry['revision']}`"
+        raise ValueError(f"{folder}: lacks {lost} of the model; {mend}")
+    return (str(folder), None, weights_digest(folder)) if local else (entry["hub"], entry["revision"], "")
+
+
+def base(entry: dict, args: Namespace) -> tuple[str, str, str | None, str]:
+    """Kind, model, revision and digest of what was pretrained, is ready-made, or else is a fresh network."""
+    if args.pretrained:
+        folder, digest = pretrained(args)
+        return "transformers", str(folder), None, digest
+    if entry["kind"] == "open":
+        return "transformers", *ready(entry)
+    folder, digest = untrained(entry, args)
+    return "numeric", str(folder), None, digest
+
+
 def work(args: Namespace) -> None:
-    """Write the policy of what was pretrained, or of a fresh network where nothing was."""
+    """Write the policy."""
     entry = program.entry(args.model, "--model", "kind")
-    folder, digest = pretrained(args) if args.pretrained else untrained(entry, args)
+    kind, model, revision, digest = base(entry, args)
     made_by = {"stage": "base_policy", "name": args.name, "kind": entry["kind"]}
-    policy = Policy("transformers" if args.pretrained else "numeric", str(folder), None, None, digest, None, 0, made_by)
-    files.write_text(args.output, policy.to_json())
+    files.write_text(args.output, Policy(kind, model, revision, None, digest, None, 0, made_by).to_json())
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -46,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--name", required=True, help="the model's name in the config")
     parser.add_argument("--model", required=True, help="its config entry, JSON")
     parser.add_argument(
-        "--pretrained", type=Path, help="pretrain.json in the model's folder; of numeric models, leave it out"
+        "--pretrained", type=Path, help="pretrain.json in the model's folder; of models of other kinds, leave it out"
     )
     parser.add_argument("--task", help="of numeric models: the task's config entry with its name, JSON")
     parser.add_argument("--seed", type=int, default=0, help="of numeric models: the cell's seed, of the weights")

@@ -6,7 +6,6 @@ The Snakefile calls ``complaint`` at every parse: nothing heavier than numpy is 
 """
 
 import argparse
-import difflib
 import math
 import sys
 from collections.abc import Iterable, Iterator
@@ -19,8 +18,9 @@ from rmft.core.information import knowable
 from rmft.core.policies import policy_from_config
 from rmft.core.tasks import task_from_config, under_suite
 from rmft.core.tuning import candidates
+from rmft.stages import check_models
 from rmft.stages.grid import runs
-from rmft.stages.schema import read_schema
+from rmft.stages.schema import mend, read_schema
 from rmft.stages.yaml_files import read_yaml
 
 WORKFLOW = Path(__file__).parents[2]
@@ -33,13 +33,6 @@ SELECTIONS = {
     "baselines": "baselines",
     "calibration_baselines": "baselines",
 }
-
-
-def mend(word: object, known: Iterable[str]) -> str:
-    """The nearest known word as a question, or all of them."""
-    known = sorted(map(str, known))
-    near = difflib.get_close_matches(str(word), known, n=1)
-    return f"did you mean {near[0]}?" if near else f"one of: {', '.join(known)}"
 
 
 def lay_over(below: dict, above: dict) -> dict:
@@ -279,45 +272,6 @@ def of_targets(config: dict, task: str, name: str, *, numeric: bool) -> Iterator
         yield f"methods.{name}.k: {method['k']} is more than run.numbers.trajectories_per_scenario ({rollouts}); lower k"
 
 
-def of_numbers(config: dict) -> Iterator[str]:
-    """Models of the wrong kind, sizes that do not fit, and suites that a network cannot read."""
-    run = config["run"]
-    kinds = [("models", run["models"], "pretrain"), ("numbers.models", run["numbers"]["models"], "numeric")]
-    kinds += [(f"instead.{task}.models", own.get("models", []), "pretrain") for task, own in run["instead"].items()]
-    for key, names, kind in kinds:
-        for name in names:
-            if (found := config["models"][name]["kind"]) != kind:
-                yield f"run.{key}: {name} is of kind {found}, not {kind}; move it"
-    for name, model in config["models"].items():
-        if model["kind"] == "numeric" and model["width"] % model["heads"]:
-            yield f"models.{name}.width: {model['width']} does not divide by heads ({model['heads']}); make it a multiple"
-        if model["kind"] == "numeric" and model["sft"]["loss"] == "cross_entropy" and model["space"] != "logits":
-            yield f"models.{name}.sft.loss: cross_entropy needs the space logits; write squared"
-    for task in run["numbers"]["tasks"]:
-        for suite in run["suites"].get(task, []):
-            if config["suites"][suite].get("more_arms", 0) > 0:
-                yield f"run.suites.{task}: {suite} has more arms than the network that is trained on the task; take it out"
-
-
-def of_models(config: dict) -> Iterator[str]:
-    """A crowd that cannot play, and workers that cannot share a batch."""
-    for name, model in config["models"].items():
-        if model["kind"] != "pretrain":
-            continue
-        training = model["pretraining"]
-        crowd = training["crowd"]
-        if not sum(crowd["mixture"].values()) > 0:
-            yield f"models.{name}.pretraining.crowd.mixture: all weights are 0; raise one"
-        for task in crowd["tasks"]:
-            key = f"models.{name}.pretraining.crowd.tasks"
-            if task not in config["tasks"]:
-                yield f"{key}: {task} is not defined under tasks; {mend(task, config['tasks'])}"
-            elif config["tasks"][task]["horizon"] < config["tasks"][task]["arms"] + 2:
-                yield f"{key}: {task} must have arms + 2 steps or more; raise its horizon"
-        if training["batch"] % training["workers"]:
-            yield f"models.{name}.pretraining.batch: {training['batch']} does not divide by workers; make it a multiple"
-
-
 def of_signatures(config: dict) -> Iterator[str]:
     """Bounds of the entropy that every policy is beyond."""
     bounds = config["signatures"]["degenerate"]
@@ -347,9 +301,13 @@ def complaint(config: dict) -> str | None:
         of_methods,
         of_baselines,
         of_tasks,
-        of_numbers,
+        check_models.of_kinds,
         of_runs,
-        of_models,
+        check_models.of_numbers,
+        check_models.of_crowds,
+        check_models.of_open,
+        check_models.of_contexts,
+        check_models.of_weights,
         of_signatures,
         of_theory,
     )

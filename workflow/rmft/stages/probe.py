@@ -15,9 +15,10 @@ from rmft.core.reasoning import Said
 from rmft.core.tasks import Task
 from rmft.core.trajectory import Play, Trajectory
 from rmft.models.chat import renderer
+from rmft.models.engines import engine_of
 from rmft.models.policy import read_policy
 from rmft.models.probing import ask
-from rmft.models.transformers_engine import TransformersEngine
+from rmft.models.speech import speech_from_config
 from rmft.stages import files, program
 from rmft.stages.reason import read_phrases, reader, written
 from rmft.stages.wording import read_context
@@ -58,8 +59,9 @@ def work(args: Namespace) -> None:
     read, policy = reader(context, read_phrases(args.phrases)), read_policy(args.policy)
     if policy.kind != "transformers":
         raise ValueError(f"{args.policy}: is {policy.kind} and says nothing; ask a policy in words")
-    engine = TransformersEngine.of(policy, **{key: sampling[key] for key in GENERATION})
-    render, lines = renderer(engine.tokenizer), []
+    speech = speech_from_config(program.entry(args.model, "--model"))
+    engine = engine_of(policy, speech, **{key: sampling[key] for key in GENERATION})
+    render, lines = renderer(engine.tokenizer, speech), []
     for kind in histories(task, size["histories"]):
         records = ask(engine, render, context, task, kind, replies=size["replies"])
         for i, (record, averages) in enumerate(zip(records, before_the_last(task, context, records), strict=True)):
@@ -78,6 +80,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """The program."""
     parser = ArgumentParser("probe", description=__doc__)
     parser.add_argument("--policy", required=True, type=Path, help="policy.json of who is asked")
+    parser.add_argument(
+        "--model", default="{}", help="the part of the model's config entry that says how it is run, JSON"
+    )
     parser.add_argument("--task", required=True, help="the task's config entry with its name, JSON")
     parser.add_argument("--contexts", required=True, type=Path, help="folder of the language contexts, yaml")
     parser.add_argument("--phrases", required=True, type=Path, help="the patterns that reasonings are read with, yaml")

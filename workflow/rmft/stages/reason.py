@@ -56,8 +56,10 @@ def last_replies(chats: list[list[dict[str, str]]], again: str) -> list[str]:
     """The reply that each step acted on. ``again``: what is said where a reply must be given once more."""
     replies: list[str] = []
     for chat in chats:
-        for asked, reply in zip(chat[::2], chat[1::2], strict=False):
-            if asked["content"] == again:
+        chat = [message for message in chat if message["role"] != "system"]
+        pairs = list(zip(chat[::2], chat[1::2], strict=False))
+        for asked, reply in pairs[-1:] if len(chats) > 1 else pairs:  # of many, each ends with its own step
+            if asked["content"] == again and len(chats) == 1:
                 replies.pop()
             replies.append(reply["content"])
     return replies

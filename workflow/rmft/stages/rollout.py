@@ -11,6 +11,7 @@ import pyarrow as pa
 import torch
 
 from rmft.core.tasks import draw_episodes, draw_heldout
+from rmft.models.engines import engine_module
 from rmft.models.policy import read_policy
 from rmft.stages import files, program
 from rmft.stages.chunks import in_chunks
@@ -72,7 +73,9 @@ def work(args: Namespace) -> None:
     }  # alike for all shards
     settings = {key: value for key, value in given.items() if not isinstance(value, Path)}
     wording = [repr(context) for context in contexts.values()]
-    identity = [settings, wording, policy.digest, policy.to_json(), fingerprint("rollout", PLAYERS[policy.kind])]
+    engine = engine_module(program.entry(args.model, "--model").get("engine", "transformers"))
+    code = fingerprint("rollout", PLAYERS[policy.kind], engine)
+    identity = [settings, wording, policy.digest, policy.to_json(), code]
     shard = _shard(args.shard, len(pieces)) if args.shard else None
     chunks = in_chunks(args.output, pieces, make, schema=schema, identity=identity, unit="scenario", shard=shard)
     if shard:
@@ -83,6 +86,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """The program."""
     parser = ArgumentParser("rollout", description=__doc__)
     parser.add_argument("--policy", required=True, type=Path, help="policy.json of what plays")
+    parser.add_argument(
+        "--model", default="{}", help="the part of the model's config entry that says how it is run, JSON"
+    )
     parser.add_argument("--task", required=True, help="the task's config entry with its name, JSON")
     parser.add_argument("--contexts", required=True, type=Path, help="folder of the language contexts, yaml")
     parser.add_argument(

@@ -4,7 +4,8 @@ A reward process, a drift or a baseline is one place in the code, a frozen datac
 file has no part for it yet, its fields are its keys and its docstring describes them.
 """
 
-from collections.abc import Iterator
+import difflib
+from collections.abc import Iterable, Iterator
 from dataclasses import MISSING, fields
 from functools import cache
 from pathlib import Path
@@ -20,6 +21,13 @@ _TYPES = {
     int: {"type": "integer", "maximum": 1_000_000_000},
     str: {"type": "string"},
 }
+
+
+def mend(word: object, known: Iterable[str]) -> str:
+    """The nearest known word as a question, or all of them."""
+    known = sorted(map(str, known))
+    near = difflib.get_close_matches(str(word), known, n=1)
+    return f"did you mean {near[0]}?" if near else f"one of: {', '.join(known)}"
 
 
 def of_class(key: str, name: str, kind: type) -> dict:
