@@ -1,6 +1,7 @@
 """Episodes that wait for no other: whatever the order in which replies come, the records are those of playing in rounds."""
 
 from collections.abc import Callable
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -24,7 +25,7 @@ class Letters:
         return {"input_ids": [END if letter == "$" else ord(letter) for letter in text]}
 
 
-RENDER = Renderer(Letters(), begin="<", turn=">", bridge="$\n<", end="$")
+RENDER = Renderer(Letters(), begin="<", turn=">", bridge="$\n<", stops=(END,))
 
 
 class Says:
@@ -72,6 +73,8 @@ class Rounds(Says):
 
 class Free(Says):
     """An engine and its stream at once: any number of the requests under way, any of them, is answered at a time."""
+
+    played_by: ClassVar[dict[str, str]] = {}
 
     def __init__(self, room: int, most: int, capacity: int, rng: np.random.Generator) -> None:
         super().__init__(room)

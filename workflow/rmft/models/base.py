@@ -55,9 +55,10 @@ class Stream(Protocol):
 
 @runtime_checkable
 class FreeEngine(Protocol):
-    """A loaded model whose conversations need not wait for one another."""
+    """A loaded model whose conversations need not wait for one another. played_by: what a result says of it."""
 
     end_id: int
+    played_by: dict[str, str]
 
     def stream(self) -> Stream:
         """Where requests are put."""

@@ -206,7 +206,8 @@ def _freely(engine: FreeEngine, dialogues: list[_Dialogue]) -> None:
             if _asks(stream, row, dialogue):
                 under_way[row] = dialogue
         for row, ids in stream.answers() if under_way else ():
-            if not (_hears(engine, under_way[row], ids) and _asks(stream, row, under_way[row])):
+            dialogue = under_way[row]
+            if not (dialogue.hear(ids, engine.decode(ids)) and _asks(stream, row, dialogue)):
                 del under_way[row]
 
 
@@ -218,11 +219,6 @@ def _asks(stream: Stream, row: int, dialogue: _Dialogue) -> bool:
         return False
     stream.ask(row, conversation, dialogue.request_seed())
     return True
-
-
-def _hears(engine: Engine | FreeEngine, dialogue: _Dialogue, ids: list[int]) -> bool:
-    """Take a reply. Returns whether the episode goes on."""
-    return dialogue.hear(ids, engine.decode(ids))
 
 
 def _in_rounds(engine: Engine, active: list[_Dialogue], *, anew: bool) -> None:
@@ -245,7 +241,8 @@ def _round(engine: Engine, session: Session, active: list[_Dialogue]) -> list[_D
     session.keep(fitting)
     seeds = np.array([dialogue.request_seed() for dialogue in active], np.uint64)
     replies = session.reply([dialogue.unheard for dialogue in active], seeds)
-    goes_on = [row for row, (one, ids) in enumerate(zip(active, replies, strict=True)) if _hears(engine, one, ids)]
+    heard = [one.hear(ids, engine.decode(ids)) for one, ids in zip(active, replies, strict=True)]
+    goes_on = [row for row, goes in enumerate(heard) if goes]
     if goes_on:
         session.keep(goes_on)
     return [active[row] for row in goes_on]

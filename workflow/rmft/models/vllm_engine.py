@@ -134,7 +134,10 @@ class VllmEngine:
         """What a result says of the engine that played it."""
         from vllm import __version__
 
-        return {"engine": f"vllm {__version__}", "adapter": self.adapter.lora_name if self.adapter else "merged or none"}
+        return {
+            "engine": f"vllm {__version__}",
+            "adapter": self.adapter.lora_name if self.adapter else "merged or none",
+        }
 
     def stream(self) -> "VllmStream":
         """Where requests are put."""
