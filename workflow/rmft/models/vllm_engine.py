@@ -109,19 +109,21 @@ def engine_of(policy: Policy, speech: Speech, *, temperature: float, max_new_tok
     apart = bool(policy.adapter) and settings.adapter == APART
     with loadable(policy, speech.dtype, merge=not apart) as folder, _in_one_line(policy.model):
         core = _core(folder, policy, speech, settings, adapter_rank(policy) if apart else 0)
-    stops = stop_ids(tokenizer, speech)
-    return VllmEngine(core, tokenizer, tuple(stops), temperature, max_new_tokens, _lora(policy) if apart else None)
+    carried = {"merged": bool(policy.adapter) and not apart, "adapter": _lora(policy) if apart else None}
+    return VllmEngine(core, tokenizer, tuple(stop_ids(tokenizer, speech)), temperature, max_new_tokens, **carried)
 
 
 @dataclass(frozen=True)
 class VllmEngine:
-    """A loaded model. stops: tokens that end a reply. adapter: what stays apart from the weights, if anything."""
+    """A loaded model. stops: tokens that end a reply. merged: whether an adapter is in the weights. adapter: one that stays
+    apart from them."""
 
     core: "LLMEngine"
     tokenizer: object
     stops: tuple[int, ...]
     temperature: float
     max_new_tokens: int
+    merged: bool = False
     adapter: "LoRARequest | None" = None
 
     @property
