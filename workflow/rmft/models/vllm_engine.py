@@ -136,10 +136,8 @@ class VllmEngine:
         """What a result says of the engine that played it."""
         from vllm import __version__
 
-        return {
-            "engine": f"vllm {__version__}",
-            "adapter": self.adapter.lora_name if self.adapter else "merged or none",
-        }
+        way = "merged" if self.merged else "none"
+        return {"engine": f"vllm {__version__}", "adapter": f"apart: {self.adapter.lora_name}" if self.adapter else way}
 
     def stream(self) -> "VllmStream":
         """Where requests are put."""
