@@ -33,8 +33,8 @@ def test_what_no_longer_fits_ends_alone(engine, drawn, played) -> None:
         else:
             assert record.status == CONTEXT_EXHAUSTED
             assert record.token_ids == before.token_ids[: len(record.token_ids)]
-            assert record.actions[:-1] == before.actions[:-1]
-            assert record.actions[-1] == -1
+            steps = record.actions.index(-1)
+            assert record.actions == before.actions[:steps] + [-1] * (6 - steps)
     assert 0 < sum(record.status == CONTEXT_EXHAUSTED for record in records) < 60
 
 
