@@ -19,7 +19,7 @@ from rmft.models.speech import Speech, stop_ids
 from rmft.models.vllm_weights import APART, adapter_rank, loadable
 
 if TYPE_CHECKING:
-    from vllm import LLMEngine
+    from vllm import LLMEngine, SamplingParams
     from vllm.lora.request import LoRARequest
 
 _ENVIRONMENT = {
@@ -65,8 +65,10 @@ def _in_one_line(what: str) -> Iterator[None]:
         raise ValueError(f"{what}: vLLM stopped ({type(error).__name__}: {error}); {mend}") from error
 
 
-def _core(folder: str, policy: Policy, speech: Speech, settings: Settings, rank: int) -> "LLMEngine":
-    """A loaded engine. ``rank``: of the adapter that stays apart, or 0."""
+def _core(
+    folder: str, policy: Policy, speech: Speech, settings: Settings, rank: int, others: dict[str, object]
+) -> "LLMEngine":
+    """A loaded engine. ``rank``: of the adapter that stays apart, or 0. ``others``: arguments of vLLM's instead of ours."""
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     from vllm import EngineArgs, LLMEngine
@@ -75,24 +77,22 @@ def _core(folder: str, policy: Policy, speech: Speech, settings: Settings, rank:
     apart = {"enable_lora": True, "max_loras": 1, "max_lora_rank": room} if rank else {}
     config = AutoConfig.from_pretrained(folder, revision=policy.revision)
     length = speech.context_length or config.get_text_config().max_position_embeddings
-    return LLMEngine.from_engine_args(
-        EngineArgs(
-            model=folder,
-            revision=policy.revision,
-            skip_tokenizer_init=True,
-            dtype=speech.dtype or str(config.dtype).removeprefix("torch."),  # its "auto" halves what is stored in full
-            max_model_len=length,
-            max_num_seqs=settings.conversations,
-            max_num_batched_tokens=max(length, _BATCH),
-            enable_chunked_prefill=False,  # a prompt cut in two would draw once more from its seed
-            enable_prefix_caching=True,
-            gpu_memory_utilization=settings.gpu_memory_utilization,
-            tensor_parallel_size=max(1, gpus),
-            enforce_eager=not gpus,  # compiling takes longer than a small model plays
-            disable_log_stats=True,
-            **apart,
-        )
-    )
+    own = {
+        "model": folder,
+        "revision": policy.revision,
+        "skip_tokenizer_init": True,
+        "dtype": speech.dtype or str(config.dtype).removeprefix("torch."),  # its "auto" halves what is stored in full
+        "max_model_len": length,
+        "max_num_seqs": settings.conversations,
+        "max_num_batched_tokens": max(length, _BATCH),
+        "enable_chunked_prefill": False,  # a prompt cut in two would draw once more from its seed
+        "enable_prefix_caching": True,
+        "gpu_memory_utilization": settings.gpu_memory_utilization,
+        "tensor_parallel_size": max(1, gpus),
+        "enforce_eager": not gpus,  # compiling takes longer than a small model plays
+        "disable_log_stats": True,
+    }
+    return LLMEngine.from_engine_args(EngineArgs(**own | apart | others))
 
 
 def _lora(policy: Policy) -> "LoRARequest":
@@ -103,12 +103,15 @@ def _lora(policy: Policy) -> "LoRARequest":
     return LoRARequest(f"{policy.adapter}@{policy.digest}", 1 + int(policy.digest[:7], 16), path)
 
 
-def engine_of(policy: Policy, speech: Speech, *, temperature: float, max_new_tokens: int) -> "VllmEngine":
-    """The engine of a policy, on all GPUs that the job sees, or on the CPU where it sees none."""
+def engine_of(
+    policy: Policy, speech: Speech, *, temperature: float, max_new_tokens: int, **others: object
+) -> "VllmEngine":
+    """The engine of a policy, on all GPUs that the job sees, or on the CPU where it sees none. ``others``: arguments of
+    vLLM's instead of ours."""
     settings, tokenizer = settings_from_config(speech.vllm), load_tokenizer(policy)
     apart = bool(policy.adapter) and settings.adapter == APART
     with loadable(policy, speech.dtype, merge=not apart) as folder, _in_one_line(policy.model):
-        core = _core(folder, policy, speech, settings, adapter_rank(policy) if apart else 0)
+        core = _core(folder, policy, speech, settings, adapter_rank(policy) if apart else 0, others)
     carried = {"merged": bool(policy.adapter) and not apart, "adapter": _lora(policy) if apart else None}
     return VllmEngine(core, tokenizer, tuple(stop_ids(tokenizer, speech)), temperature, max_new_tokens, **carried)
 
@@ -166,13 +169,12 @@ class VllmStream:
         """Whether a conversation of so many tokens and a reply of the greatest length fit the model's context."""
         return tokens + self.engine.max_new_tokens <= self.context_length
 
-    def ask(self, name: int, ids: list[int], seed: np.uint64) -> None:
-        """Begin a request: all tokens of a conversation so far, and the seed of the reply."""
+    def sampling(self, seed: np.uint64) -> "SamplingParams":
+        """How a reply is sampled."""
         from vllm import SamplingParams
-        from vllm.inputs import TokensPrompt
         from vllm.sampling_params import RequestOutputKind
 
-        params = SamplingParams(
+        return SamplingParams(
             temperature=self.engine.temperature,
             seed=int(seed) >> 1,  # 63 bits
             max_tokens=self.engine.max_new_tokens,
@@ -181,8 +183,13 @@ class VllmStream:
             detokenize=False,
             output_kind=RequestOutputKind.FINAL_ONLY,
         )
-        prompt = TokensPrompt(prompt_token_ids=ids)
-        self.engine.core.add_request(str(name), prompt, params, lora_request=self.engine.adapter)
+
+    def ask(self, name: int, ids: list[int], seed: np.uint64) -> None:
+        """Begin a request: all tokens of a conversation so far, and the seed of the reply."""
+        from vllm.inputs import TokensPrompt
+
+        prompt, adapter = TokensPrompt(prompt_token_ids=ids), self.engine.adapter
+        self.engine.core.add_request(str(name), prompt, self.sampling(seed), lora_request=adapter)
 
     def answers(self) -> list[tuple[int, list[int]]]:
         """Names and replies of the requests that have ended since: at least one."""
