@@ -8,7 +8,7 @@ CLUSTER := .venv-cluster/ready
 VLLM := .venv-vllm/ready
 CONFIGS := config.yaml config.laptop.yaml
 
-.PHONY: reproduce paper-laptop figures report plan status test bench lint format clean cluster-up cluster-down check-cluster test-cluster test-vllm
+.PHONY: reproduce paper-laptop figures report plan status test bench lint format clean cluster-up cluster-down check-cluster test-cluster test-vllm vllm-loop
 
 reproduce: $(ENV) ## everything: results/report.html and the main numbers
 	@$(BIN)/snakemake --cores all --quiet host rules reason
@@ -39,6 +39,11 @@ test-cluster: $(ENV) $(CLUSTER) ## the tests that bring up a SLURM cluster on th
 
 test-vllm: $(VLLM) ## the tests of rollouts through vLLM, on a CPU
 	@.venv-vllm/bin/pytest tests/vllm
+
+vllm-loop: $(ENV) $(VLLM) ## two iterations of RMFT through vLLM on a CPU, on the model that reproduce has made
+	@$(BIN)/snakemake --configfile tests/vllm/loop.yaml --cores 1 --quiet host rules reason -- $(foreach cell,base/seed0/iter0 \
+		$(addprefix rmft-information/seed0/iter,1 2),results/cells/tiny-vllm/mab-gaussian/$(cell)/evaluation.parquet)
+	@$(BIN)/python benchmarks/vllm_loop.py
 
 cluster-up: ## a SLURM cluster with pretend GPUs on this machine, to play with; needs root and Debian's packages
 	@tests/cluster/up.sh
