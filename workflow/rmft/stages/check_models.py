@@ -3,6 +3,8 @@
 Nothing heavier than numpy is imported here: the Snakefile asks at every parse.
 """
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -133,3 +135,21 @@ def of_weights(config: dict) -> Iterator[str]:
         most = positions(folder)
         if most and entry["context_length"] > most:
             yield f"models.{name}.context_length: {entry['context_length']} is more than the {most} of {folder}; lower it"
+
+
+def of_vllm(config: dict) -> Iterator[str]:
+    """Selected models that vLLM is to play, where the interpreter of their jobs has none."""
+    chosen = sorted({run["model"] for run in grid.runs(config)})
+    if not (names := [name for name in chosen if config["models"][name].get("engine") == "vllm"]):
+        return
+    python = config.get("pythons", {}).get("vllm", config.get("python", sys.executable))
+    search = "import sys; from importlib.util import find_spec; sys.exit(find_spec('vllm') is None)"
+    try:
+        lost = subprocess.run([python, "-c", search], capture_output=True, timeout=60).returncode
+    except (OSError, subprocess.TimeoutExpired) as error:
+        lost = error
+    if lost:
+        yield (
+            f"models.{names[0]}.engine: {python} has no vllm ({lost}); run `make .venv-vllm/ready` (a CPU) or install "
+            "envs/vllm.txt (GPUs), and name that interpreter under pythons.vllm"
+        )

@@ -10,6 +10,7 @@ import pyarrow as pa
 from rmft.core.prompts import Context
 from rmft.core.tasks import Episodes, Task
 from rmft.core.trajectory import Trajectory, realised_means
+from rmft.models.base import FreeEngine
 from rmft.models.chat import renderer
 from rmft.models.dialogue import begins_anew, play
 from rmft.models.engines import engine_of
@@ -36,7 +37,8 @@ def player(policy: Policy, args: Namespace) -> Callable[[Task, Context, Episodes
         if again := sum(record.tokens_again for record in records):
             share = again / sum(len(record.token_ids) for record in records)
             print(f"rollout: history strip: {share:.0%} of all tokens were processed before ({again})", flush=True)
-        return _table(records, episodes, task, common, many=begins_anew(task, render))
+        table = _table(records, episodes, task, common, many=begins_anew(task, render))
+        return table.replace_schema_metadata(speaks.played_by) if isinstance(speaks, FreeEngine) else table
 
     return rows
 
