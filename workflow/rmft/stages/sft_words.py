@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from rmft.models.finetune import answer_alone, finetune
+from rmft.models.answer import answer_alone
+from rmft.models.finetune import finetune
 from rmft.models.policy import Policy, load_tokenizer
 
 Rows = list[tuple[list[int], list[int]]]  # token ids and loss mask
