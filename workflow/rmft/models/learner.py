@@ -79,5 +79,5 @@ def learner_of(
             f"{policy.model}: its config has {scaled[0]}, which our loss does not know; take another model"
         )
     if recipe.activation_checkpointing:
-        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+        model.activation_checkpointing_enable(activation_checkpointing_kwargs={"use_reentrant": False})
     return Learner(model if spread else model.to(device), recipe, device).train()
