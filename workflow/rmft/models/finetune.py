@@ -91,7 +91,7 @@ def _begin(rank: Rank, policy: Policy, train: Rows, settings: dict, seed: int, s
     """The model and all that trains it, at the beginning or where the last checkpoint stands."""
     torch.manual_seed(seed)
     recipe, lengths = recipe_of(settings), lengths_of(train)
-    learner = learner_of(policy, recipe, settings, rank.device, spread=rank.world > 1)
+    learner = learner_of(policy, recipe, rank.device, spread=rank.world > 1)
     if rank.world > 1:
         spread(learner, learner.layers, rank)
     rate = {"lr": recipe.learning_rate, "betas": (0.9, 0.98), "weight_decay": 0.0}

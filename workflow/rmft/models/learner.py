@@ -63,14 +63,12 @@ class Learner(torch.nn.Module):
         return [tensor.to(self.device) for tensor in tensors]
 
 
-def learner_of(
-    policy: Policy, recipe: Recipe, settings: dict, device: torch.device, *, spread: bool = False
-) -> Learner:
+def learner_of(policy: Policy, recipe: Recipe, device: torch.device, *, spread: bool = False) -> Learner:
     """The policy's model, ready to learn: frozen weights in the recipe's dtype, trained ones in float32. What is to
     be spread over processes stays where it was loaded. Raises ValueError for a model whose loss we do not know."""
     model = load(
         policy,
-        trainable_adapter=settings if recipe.lora else None,
+        trainable_adapter=recipe.adapters if recipe.lora else None,
         dtype=recipe.dtype if recipe.lora else "float32",
         attention=attention_of(device, bfloat16=recipe.bfloat16) if recipe.pass_tokens else None,
     )

@@ -35,6 +35,11 @@ class Recipe:
         return self.adapter == "lora"
 
     @property
+    def adapters(self) -> dict:
+        """What the adapters are."""
+        return {key: getattr(self, key) for key in ("rank", "alpha", "target_modules")}
+
+    @property
     def bfloat16(self) -> bool:
         """Whether products are taken in bfloat16."""
         return self.dtype == "bfloat16"
