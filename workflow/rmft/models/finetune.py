@@ -177,6 +177,8 @@ def _save(training: Training, policy: Policy, folder: Path) -> None:
     model, first = training.learner.model, training.rank.index == 0
     whole = {"state_dict": whole_of(model, keeps=first)} if training.rank.world > 1 else {}
     if first:
+        for adapter in getattr(model, "peft_config", {}).values():
+            adapter.target_modules = sorted(adapter.target_modules)  # a set, whose order is another one in each process
         model.save_pretrained(folder, **whole)
         if not hasattr(model, "peft_config"):
             load_tokenizer(policy).save_pretrained(folder)
