@@ -146,8 +146,8 @@ class Footprint:
 
     @property
     def working(self) -> float:
-        """Bytes at work while going back, beside what is kept: logits and their gradients in three copies of floats; or, with
-        the ends let go, what a block computes again and the gradients of its MLP."""
+        """Bytes at work going back, beside what is kept: logits and their gradients in three copies of floats; or, with the
+        ends let go, what a block computes again and the gradients of its MLP."""
         logits = 3 * _FLOATS * min(self.loss_chunk or self.tokens, self.tokens) * self.shape.vocabulary
         return max(logits, self.block * self.checkpointing + 8 * self.shape.mlp * self.tokens - self._ends)
 
