@@ -11,7 +11,19 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow"))
 
 from measure import ROOT, say, table
 
-TOPICS = ("simulation", "baselines", "rollout", "tokens", "chunks", "numeric", "engine", "grid", "bill", "theorem")
+TOPICS = (
+    "simulation",
+    "baselines",
+    "rollout",
+    "tokens",
+    "sft",
+    "chunks",
+    "numeric",
+    "engine",
+    "grid",
+    "bill",
+    "theorem",
+)
 PAGE, BEGIN, END = ROOT / "BENCHMARKS.md", "<!-- table -->", "<!-- end of table -->"
 
 
