@@ -53,6 +53,10 @@ def finetune(
     """
     if not train:
         raise ValueError("no trajectory to train on; select more of them")
+    if torch.cuda.is_available() and processes > torch.cuda.device_count():
+        raise ValueError(
+            f"--processes: {processes} GPUs asked for, {torch.cuda.device_count()} visible; set resources.gpus"
+        )
     work = (policy, train, validation, settings, folder, seed, scratch)
     return _train(Rank(), *work) if processes == 1 else together(processes, _train, *work)
 
