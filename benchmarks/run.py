@@ -16,6 +16,7 @@ TOPICS = (
     "baselines",
     "rollout",
     "tokens",
+    "sft",
     "chunks",
     "numeric",
     "vllm_rollout",

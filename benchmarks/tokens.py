@@ -6,7 +6,7 @@ from measure import Row, table
 from rollout import Writer, begins
 
 from rmft.core.trajectory import Trajectory
-from rmft.models.finetune import batches, collate
+from rmft.models.passes import batches, collate
 
 BATCH = CONFIG["models"]["tiny"]["sft"]["batch"]
 CHOSEN = 128  # trajectories of one iteration on the laptop: 64 scenarios, two of each

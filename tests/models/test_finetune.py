@@ -10,8 +10,11 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenize
 
 from rmft.core.seeding import generator
 from rmft.core.tasks import draw_episodes
+from rmft.models.answer import answer_alone
 from rmft.models.crowd import Chat, Crowd, World, conversations
-from rmft.models.finetune import answer_alone, batches, collate, finetune, loss_of
+from rmft.models.finetune import finetune
+from rmft.models.learner import loss_of
+from rmft.models.passes import batches, collate
 from rmft.models.policy import Policy, load, weights_digest
 from rmft.models.pretrain import crowd_of
 

@@ -73,3 +73,16 @@ def test_every_rule_of_the_rules_has_its_seconds():
     text = "".join(path.read_text() for path in (ROOT / "workflow/rules").glob("*.smk"))
     rules = set(re.findall(r"^rule (\w+):", text, re.MULTILINE))
     assert rules - {"figures"} == expected.SECONDS.keys() | expected.SECONDS_OF_WORDS.keys()
+
+
+def test_the_hours_of_an_open_model_are_those_of_its_weights_and_tokens(config):
+    """4 N operations a token for adapters, 2 N more where blocks are computed again; twice the GPUs, half the time."""
+    place = "sft/qwen3-8b/mab-gaussian/rmft/seed0/iter1"
+    entry = config["models"]["qwen3-8b"]
+    tokens = config["rollout"]["scenarios"] * 2 * entry["sft"]["epochs"] * 20 * entry["tokens_per_step"]
+    known = tokens * 6 * 8.2e9 / (312e12 * 0.4)
+    assert expected.seconds(config, place) == pytest.approx(120 + known)
+    twice = lay_over(config, {"models": {"qwen3-8b": {"resources": {"gpus": 2}}}})
+    assert expected.seconds(twice, place) == pytest.approx(120 + known / 2)
+    plain = lay_over(config, {"models": {"qwen3-8b": {"sft": {"activation_checkpointing": False}}}})
+    assert expected.seconds(plain, place) == pytest.approx(120 + known * 4 / 6)

@@ -11,6 +11,7 @@ RUN_ALONE = (
     "sft",
     "resources",
     "tokens_per_step",
+    "billions",
     "engine",
     "dtype",
     "context_length",

@@ -307,5 +307,6 @@ rule sft:
         "--seed {wildcards.seed} "
         "--iteration {wildcards.iteration} "
         "--threads 1 "
+        "--processes {resources.gpu} "
         "--output {output.policy} "
         "> {log} 2>&1"

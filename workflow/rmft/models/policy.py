@@ -85,13 +85,22 @@ def load_tokenizer(policy: Policy) -> object:
         raise ValueError(f"{policy.model}: its tokenizer cannot be loaded ({error}); make the model again") from None
 
 
-def load(policy: Policy, *, trainable_adapter: dict | None = None, dtype: str | None = None) -> "PreTrainedModel":
-    """The policy's model with its adapter merged; with ``trainable_adapter`` (rank, alpha), a fresh LoRA on top. ``dtype``:
-    of the weights, None: as they are stored."""
+def load(
+    policy: Policy,
+    *,
+    trainable_adapter: dict | None = None,
+    dtype: str | None = None,
+    attention: str | None = None,
+) -> "PreTrainedModel":
+    """The policy's model with its adapter merged; with ``trainable_adapter`` (rank, alpha, target_modules), a LoRA on top:
+    the policy's own, or a fresh one. ``dtype`` of its weights, None: as they are stored. ``attention``: how it
+    attends, None: as transformers has it.
+    """
     from transformers import AutoModelForCausalLM  # not needed to read or write policy.json
 
-    how = SAFE | ({"dtype": dtype} if dtype else {})
-    model = AutoModelForCausalLM.from_pretrained(policy.model, revision=policy.revision, **how)
+    chosen = {"dtype": dtype, "attn_implementation": attention}
+    given = SAFE | {key: value for key, value in chosen.items() if value is not None}
+    model = AutoModelForCausalLM.from_pretrained(policy.model, revision=policy.revision, **given)
     if policy.adapter:
         from peft import PeftModel  # 3 s to import: only where there is an adapter
 
@@ -101,7 +110,8 @@ def load(policy: Policy, *, trainable_adapter: dict | None = None, dtype: str | 
         from peft import LoraConfig, get_peft_model
 
         rank, alpha = trainable_adapter["rank"], trainable_adapter["alpha"]
+        targets = trainable_adapter.get("target_modules", "all-linear")
         model = get_peft_model(
-            model, LoraConfig(r=rank, lora_alpha=alpha, target_modules="all-linear", task_type="CAUSAL_LM")
+            model, LoraConfig(r=rank, lora_alpha=alpha, target_modules=targets, task_type="CAUSAL_LM")
         )
     return model

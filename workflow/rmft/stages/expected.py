@@ -8,6 +8,7 @@ clock, beside other work (the engine's cpu_time is read at 15 s, then every 30 s
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from rmft.models.footprint import training_seconds
 from rmft.stages import grid
 
 # Tokens of each step with the laptop model's tokenizer: what a reward, or all of them, take to be told; in a summary, in
@@ -160,6 +161,9 @@ def tokens(config: dict, place: str) -> tuple[float, float]:
 def seconds(config: dict, place: str) -> float:
     """Seconds of the job."""
     rule, words = place.partition("/")[0], in_words(config, place)
+    entry = config["models"].get(f"{place}/".split("/")[1], {})
+    if rule == "sft" and "billions" in entry:
+        return training_seconds(entry, _steps(config, place) * entry["tokens_per_step"])
     rates = SECONDS | SECONDS_OF_WORDS if words else SECONDS
     work = WORK_OF_WORDS.get(rule, WORK.get(rule)) if words else WORK.get(rule)
     return _of(rates.get(rule, UNKNOWN), work, config, place)

@@ -1,9 +1,10 @@
 """Fine-tune a policy on the trajectories selected from its own rollouts: policy_t makes policy_{t+1}."""
 
+import hashlib
 import json
 import shutil
 from argparse import ArgumentParser, Namespace
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from rmft.models import seals
 from rmft.models.policy import Policy, read_policy, weights_digest
 from rmft.stages import files, program
 from rmft.stages.agreement import check_episodes
+from rmft.stages.fingerprint import fingerprint
+from rmft.stages.lock import held
 
 # What trains, by the kind of policy: imported by name, so that a rule depends on the code of its own kind alone.
 TRAINERS = {"transformers": "rmft.stages.sft_words", "numeric": "rmft.stages.sft_numbers"}
@@ -50,9 +53,32 @@ def selected_rows(trajectories: Path, selected: Path) -> tuple[pa.Table, pa.Tabl
 
 
 def work(args: Namespace) -> None:
-    """Train; the weights land before policy.json, which names their digest."""
+    """Train; with checkpoints, one job at a time, and what another one has landed meanwhile is not made again."""
     torch.set_num_threads(args.threads)
-    parent, settings = read_policy(args.policy), program.entry(args.model, "--model", "sft")["sft"]
+    settings = program.entry(args.model, "--model", "sft")["sft"]
+    scratch = args.output.with_name(".sft.checkpoints")
+    if not settings.get("checkpoint_minutes"):
+        _make(args, settings, scratch, lambda: None)
+        return
+    with held(scratch / "lock") as (waited, check):
+        if not (waited and args.output.exists()):
+            _make(args, settings, scratch, check)
+        shutil.rmtree(scratch)
+
+
+def _identity(args: Namespace, settings: dict, parent: Policy, parts: tuple[pa.Table, pa.Table], seed: int) -> str:
+    """Digest of all that the training depends on: a checkpoint of another one is never taken up."""
+    own = {key: value for key, value in settings.items() if key != "checkpoint_minutes"}
+    ids = [part["trajectory_id"].to_pylist() for part in parts]
+    tokens = [hashlib.sha256(json.dumps(part["token_ids"].to_pylist()).encode()).hexdigest() for part in parts]
+    code = fingerprint("sft", TRAINERS[parent.kind])
+    said = json.dumps([own, parent.to_json(), ids, tokens, seed, args.targets, code], sort_keys=True)
+    return hashlib.sha256(said.encode()).hexdigest()[:16]
+
+
+def _make(args: Namespace, settings: dict, scratch: Path, check: Callable[[], None]) -> None:
+    """Train and land; the weights land before policy.json, which names their digest. ``check`` is called before."""
+    parent = read_policy(args.policy)
     if parent.iteration != args.iteration - 1:
         raise ValueError(f"{args.policy}: iteration {parent.iteration} is no parent of {args.iteration}; delete it")
     parts = selected_rows(args.trajectories, args.selected)
@@ -62,7 +88,9 @@ def work(args: Namespace) -> None:
     shutil.rmtree(building, ignore_errors=True)
     seed = derive("sft", parent.digest, args.seed, args.iteration)
     trainer = import_module(TRAINERS[parent.kind])
-    curve, conversations = trainer.train(parent, parts, settings, args, folder=building, seed=seed)
+    where = {"folder": building, "scratch": scratch / _identity(args, settings, parent, parts, seed)}
+    curve, conversations = trainer.train(parent, parts, settings, args, **where, seed=seed)
+    check()
     shutil.rmtree(folder, ignore_errors=True)
     building.replace(folder)
     made_by = {
@@ -82,12 +110,15 @@ def work(args: Namespace) -> None:
         iteration=args.iteration,
         made_by=made_by,
     )
+    _land(args.output, policy, settings, curve, conversations)
+
+
+def _land(output: Path, policy: Policy, settings: dict, curve: list[dict], conversations: list[int]) -> None:
+    """Write sft.json, then policy.json."""
     lengths = dict(zip(("train_conversations", "validation_conversations"), conversations, strict=True))
-    files.write_text(
-        args.output.with_name("sft.json"),
-        json.dumps({**lengths, "settings": settings, "curve": curve}, indent=1) + "\n",
-    )
-    files.write_text(args.output, policy.to_json())
+    record = json.dumps({**lengths, "settings": settings, "curve": curve}, indent=1)
+    files.write_text(output.with_name("sft.json"), record + "\n")
+    files.write_text(output, policy.to_json())
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -106,6 +137,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", required=True, type=int, help="the cell's seed")
     parser.add_argument("--iteration", required=True, type=int, help="of the policy that is made")
     parser.add_argument("--threads", type=int, default=1, help="torch's threads; part of what makes a run repeatable")
+    parser.add_argument(
+        "--processes", type=int, default=1, help="GPUs that share the training of a model in words, a process for each"
+    )
     parser.add_argument("--output", required=True, type=Path, help="policy.json; weights and sft.json land beside it")
     return program.run(parser, work, argv)
 

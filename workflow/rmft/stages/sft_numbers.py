@@ -12,9 +12,17 @@ from rmft.stages import files
 
 
 def train(
-    parent: Policy, parts: tuple[pa.Table, pa.Table], settings: dict, args: Namespace, *, folder: Path, seed: int
+    parent: Policy,
+    parts: tuple[pa.Table, pa.Table],
+    settings: dict,
+    args: Namespace,
+    *,
+    folder: Path,
+    seed: int,
+    scratch: Path,
 ) -> tuple[list[dict], list[int]]:
-    """Train into ``folder`` on the first part; the second watches. Returns the learning curve and the trajectories."""
+    """Train into ``folder`` on the first part; the second watches. Returns the learning curve and the trajectories. It takes
+    seconds: ``scratch`` stays empty."""
     if args.targets == "answer":
         raise ValueError("--targets: answer is for words; numeric policies learn all, hindsight or regret")
     network = load(Path(parent.model))

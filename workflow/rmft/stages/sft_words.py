@@ -6,14 +6,22 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from rmft.models.finetune import answer_alone, finetune
+from rmft.models.answer import answer_alone
+from rmft.models.finetune import finetune
 from rmft.models.policy import Policy, load_tokenizer
 
 Rows = list[tuple[list[int], list[int]]]  # token ids and loss mask
 
 
 def train(
-    parent: Policy, parts: tuple[pa.Table, pa.Table], settings: dict, args: Namespace, *, folder: Path, seed: int
+    parent: Policy,
+    parts: tuple[pa.Table, pa.Table],
+    settings: dict,
+    args: Namespace,
+    *,
+    folder: Path,
+    seed: int,
+    scratch: Path,
 ) -> tuple[list[dict], list[int]]:
     """Fine-tune into ``folder`` on the first part; the second watches. Returns the learning curve and the conversations."""
     if args.targets not in ("all", "answer"):
@@ -22,7 +30,8 @@ def train(
     if args.targets == "answer":
         tokenizer = load_tokenizer(parent)
         found = [[answer_alone(row, tokenizer) for row in rows] for rows in found]
-    return finetune(parent, *found, settings, folder=folder, seed=seed), [len(rows) for rows in found]
+    where = {"folder": folder, "scratch": scratch, "processes": max(1, args.processes)}
+    return finetune(parent, *found, settings, seed=seed, **where), [len(rows) for rows in found]
 
 
 def conversations(table: pa.Table, trajectories: Path) -> Rows:
