@@ -7,12 +7,15 @@ A job that comes again plays from the beginning with the replies that were bough
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
 
 from rmft.core.prompts import Context
 from rmft.core.tasks import Episodes, Task
 from rmft.core.trajectory import Trajectory
 from rmft.models import openai_batches
-from rmft.models.dialogue import Dialogue, begin
+from rmft.models.dialogue import begin
 from rmft.models.openai_buyer import Buyer
 from rmft.models.openai_requests import CONTEXT, Heard, Request
 
@@ -20,7 +23,10 @@ from rmft.models.openai_requests import CONTEXT, Heard, Request
 class Wordly:
     """A renderer for who is told text: no message has tokens of ours."""
 
-    system = strips = False
+    strips, end_id, stops = False, None, ()
+
+    def __init__(self, *, system: bool) -> None:
+        self.system = system
 
     def opening(self, content: str, rules: str = "") -> list[int]:
         """No tokens."""
@@ -29,6 +35,21 @@ class Wordly:
     def following(self, content: str, *, ended: bool) -> list[int]:
         """No tokens."""
         return []
+
+
+class Dialogue(Protocol):
+    """An episode as rmft.models.dialogue plays it."""
+
+    record: Trajectory
+
+    def request_seed(self) -> np.uint64:
+        """The seed of the next reply."""
+
+    def hear(self, ids: list[int], text: str, *, whole: bool, unread: str) -> bool:
+        """Take a reply."""
+
+    def exhaust(self) -> None:
+        """End the episode for want of context."""
 
 
 @dataclass
@@ -54,12 +75,24 @@ class Played:
         if heard.why == CONTEXT:
             self.dialogue.exhaust()
             return False
-        return self.dialogue.hear([], heard.text, ended=heard.ended, unread=heard.why or "fallback")
+        return self.dialogue.hear([], heard.text, whole=heard.ended, unread=heard.why or "fallback")
 
 
-def play(buyer: Buyer, context: Context, task: Task, episodes: Episodes, *, max_reasks: int) -> list[Played]:
-    """Play all episodes, by the terms' mode, and return them in order."""
-    played = [Played(dialogue) for dialogue in begin(Wordly(), context, task, episodes, max_reasks=max_reasks)]
+def play(
+    buyer: Buyer,
+    context: Context,
+    task: Task,
+    episodes: Episodes,
+    *,
+    max_reasks: int,
+    given: list[list[str]] | None = None,
+) -> list[Played]:
+    """Play all episodes, by the terms' mode, and return them in order. ``given``: replies that each has heard already."""
+    render = Wordly(system=buyer.speaker.served.system_role)
+    played = [Played(dialogue) for dialogue in begin(render, context, task, episodes, max_reasks=max_reasks)]
+    for one, texts in zip(played, given or (), strict=bool(given)):
+        for text in texts:
+            one.dialogue.hear([], text, whole=True, unread="fallback")
     asyncio.run(closing(buyer, _in_batches(buyer, played) if buyer.terms.mode == "batch" else _live(buyer, played)))
     return played
 

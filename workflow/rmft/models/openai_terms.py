@@ -16,7 +16,8 @@ MODES = ("live", "batch")
 class Served:
     """model: the provider's name. base_url: where requests go. parameters: what each says beside the rest.
 
-    length: what the provider calls the cap on a reply. temperature, seed: whether requests may say them.
+    length: what the provider calls the cap on a reply. temperature, seed: whether requests may say them. system_role: whether
+    the rules are a message of the system, or open the first message.
     """
 
     model: str
@@ -24,6 +25,7 @@ class Served:
     length: str = "max_tokens"
     temperature: bool = True
     seed: bool = True
+    system_role: bool = False
     parameters: dict = field(default_factory=dict)
 
 

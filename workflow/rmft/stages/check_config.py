@@ -259,6 +259,7 @@ def complaint(config: dict) -> str | None:
         check_models.of_open,
         check_models.of_contexts,
         check_models.of_weights,
+        check_models.of_api,
         of_signatures,
         of_theory,
     )

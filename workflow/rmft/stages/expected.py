@@ -34,6 +34,7 @@ SECONDS = {
     "base_policy": Rate(0.2),
     "untrained_policy": Rate(2.6),
     "ready_policy": Rate(5),
+    "bill": Rate(2),
     "rollout": Rate(4.5, 6e-6),
     "rollout_heldout": Rate(2, 2.2e-5),
     "score": Rate(0.7, 2.5e-6),

@@ -8,14 +8,16 @@ from dataclasses import replace
 import numpy as np
 import pyarrow as pa
 
+from rmft.core.probes import Histories
 from rmft.core.prompts import Context
 from rmft.core.tasks import Episodes, Task
-from rmft.core.trajectory import realised_means
+from rmft.core.trajectory import Trajectory, realised_means
 from rmft.models.openai_buyer import Buyer
 from rmft.models.openai_play import Played, play
 from rmft.models.openai_requests import Speaker
 from rmft.models.openai_terms import served_from_config
 from rmft.models.policy import Policy
+from rmft.models.probing import asked, whole
 from rmft.stages import files, program
 from rmft.stages.account import account_of, purchaser
 
@@ -42,6 +44,18 @@ def player(policy: Policy, args: Namespace) -> Callable[[Task, Context, Episodes
         return _table(play(buys, context, task, episodes, max_reasks=reasks), episodes, task, common)
 
     return rows
+
+
+def asker(policy: Policy, args: Namespace) -> Callable[..., list[Trajectory]]:
+    """What asks a policy on histories of a task (rmft.stages.probe)."""
+    buys = buyer(policy, args)
+
+    def asks(context: Context, task: Task, histories: Histories, *, replies: int) -> list[Trajectory]:
+        what = asked(context, task, histories, replies=replies)
+        played = play(buys, what.context, what.task, what.episodes, max_reasks=0, given=what.given)
+        return whole([one.record for one in played], what.task)
+
+    return asks
 
 
 def _table(played: list[Played], episodes: Episodes, task: Task, common: dict) -> pa.Table:
