@@ -9,8 +9,10 @@ import torch
 
 from rmft.models.chat import Renderer, renderer
 from rmft.models.finetune import finetune
+from rmft.models.base import Engine
+from rmft.models.engines import engine_of
 from rmft.models.policy import Policy
-from rmft.models.transformers_engine import TransformersEngine
+from rmft.models.speech import Speech
 
 SETTINGS = {"adapter": "none", "rank": 4, "alpha": 8, "learning_rate": 0.001, "batch": 8}
 
@@ -48,12 +50,12 @@ class Brain:
         torch.set_num_threads(1)
         self.scratch = scratch
         self.models = {"closed-mini": folder, "reasoner": folder}
-        self.engines: dict[str, TransformersEngine] = {}
+        self.engines: dict[str, Engine] = {}
 
-    def engine(self, name: str) -> TransformersEngine:
+    def engine(self, name: str) -> Engine:
         """A model, loaded once."""
         if name not in self.engines:
-            loaded = TransformersEngine.of(policy_of(self.models[name]), temperature=1.0, max_new_tokens=24)
+            loaded = engine_of(policy_of(self.models[name]), Speech(), temperature=1.0, max_new_tokens=24)
             self.engines[name] = loaded
         return self.engines[name]
 

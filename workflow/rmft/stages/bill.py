@@ -21,6 +21,7 @@ from rmft.stages.check_config import WORKFLOW, read_configs
 from rmft.stages.wording import read_context
 
 KEY = "OPENAI_API_KEY"
+KINDS = 3  # of histories that a probe asks on; each request is reckoned as a whole episode's conversation
 _HEAD = ("stage", "task", "suite", "method", "cells", "episodes", "T", "O", "S", "R", "told", "sampled", "trained", "usd")
 
 
@@ -84,6 +85,10 @@ def _of_run(config: dict, run: dict, contexts: Path) -> Iterator[Item]:
         for suite, changed in grid.under_suites(config, task).items():
             steps = steps_of(task, changed, terms, contexts)
             yield _play(held, suite, grid.heldout_episodes(config, task), steps, terms, tuned)
+        if t in (0, run["iterations"]):
+            asked = KINDS * config["probe"]["histories"] * config["probe"]["replies"]
+            place = _place("probe", grid.policy_cell(**cell, iteration=t))
+            yield _play(place, "", asked, Steps(1, alone.trained, 0.0, alone.reply, alone.summary), terms, tuned)
         if t < run["iterations"]:
             place = _place("rollout", grid.rollout_cell(config, **cell, iteration=t))
             yield _play(place, "", scenarios * times, alone, terms, tuned)
