@@ -1,16 +1,16 @@
 """Whatever goes wrong on the way or at the provider ends, in time, in success or in one clear line."""
 
 import asyncio
+import os
 import time
 
 import pytest
 from provider import Fault
+from shop import TERMS
 
 from rmft.models.openai_examples import examples
 from rmft.models.openai_terms import Served, terms_from_config
 from rmft.models.openai_tuning import Order, tune
-
-from conftest import TERMS  # isort: skip
 
 ASK, FILES, BATCHES, BATCH = "POST /chat/completions", "POST /files", "POST /batches", "GET /batches/"
 JOBS, JOB, CONTENT = "POST /fine_tuning/jobs", "GET /fine_tuning/jobs/", "GET /files/.*/content"
@@ -111,10 +111,13 @@ def test_a_batch_that_never_ends_is_given_up_and_found_again(shop):
     assert set(shop.provider.replies.values()) == {1}
 
 
+SLOW = pytest.mark.skipif(not os.environ.get("RMFT_API"), reason="takes minutes; make test-api runs it")
 LOST = [FILES, BATCHES, BATCH, CONTENT, "GET /files", "GET /batches"]
 
 
-@pytest.mark.parametrize("kind", ["reset", "half", "500"])
+@pytest.mark.parametrize(
+    "kind", ["reset", pytest.param("half", marks=SLOW), pytest.param("500", marks=SLOW)]
+)
 @pytest.mark.parametrize("where", LOST)
 def test_an_answer_about_a_batch_that_is_lost_makes_no_second_one(shop, where, kind):
     fault = status(500) if kind == "500" else {"kind": kind}
@@ -149,7 +152,9 @@ TUNING = {  # where, fault
 }
 
 
-@pytest.mark.parametrize("fault", ["reset", "half", "500", "429", "malformed"])
+@pytest.mark.parametrize(
+    "fault", ["malformed", *(pytest.param(name, marks=SLOW) for name in ("reset", "half", "500", "429"))]
+)
 @pytest.mark.parametrize("where", TUNING)
 def test_an_answer_about_a_job_that_is_lost_makes_no_second_one(shop, where, fault):
     how = {"500": status(500), "429": status(429), "malformed": {"kind": "body", "value": b"{"}}

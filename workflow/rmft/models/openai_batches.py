@@ -100,6 +100,8 @@ async def _finish(buyer: Buyer, folder: Path, *, claimed: bool = False) -> str:
             return shaped(await client.batches.retrieve(ids["batch"]), Batch, "status")
 
         batch = await until(look, lambda found: found.status in _ENDED, terms, f"batch {ids['batch']}")
+        if batch.status == "failed":
+            remember(path, ended=batch.status)  # it cost nothing, and what was wrong may be mended
         found = await _read(buyer, batch)
     except BaseException:
         buyer.spending.release(ids["most"])
