@@ -37,6 +37,38 @@ TERMS = {
 CONTEXTS = Path(__file__).parents[2] / "workflow/scenarios"
 TUNING = {"n_epochs": 2, "batch_size": 4, "learning_rate_multiplier": 1.0}
 
+ADVERTISING = {
+    "environment": "mab",
+    "arms": 3,
+    "horizon": 6,
+    "means": {"kind": "uniform", "low": 0.1, "high": 0.9},
+    "rewards": {"kind": "gaussian", "noise": 0.1},
+    "context": "online-advertising",
+}
+THEORY = {
+    "spaces": ["ball"],
+    "theorem": {"arms": [2], "horizons": [10], "scales": [1.0], "covariances": ["isotropic"], "seeds": [0], "steps": 20},
+    "limit": {"trajectories": {"trajectory": [2], "step": [2]}, "exponents": [0.0], "seeds": [0], "steps": 20},
+    "policies": {"architectures": ["linear"], "seeds": [0], "steps": 20, "episodes": 64},
+}
+
+
+def closed_config(url, **terms):
+    """A small experiment with a closed model alone, laid over the laptop's."""
+    entry = {"kind": "api", "model": "closed-mini", "base_url": url, "max_new_tokens": 24, "sft": {"n_epochs": 1}}
+    entry |= {"terms": TERMS | terms, "resources": {"gpus": 0, "mem_mb": 1000, "minutes": 60}}
+    run = {"models": ["closed"], "tasks": ["mab-advertising"], "methods": ["rmft"], "seeds": [0], "iterations": 2}
+    run |= {"suites": {"mab-advertising": ["summary"]}, "baselines": ["random", "ucb"], "numbers": {"models": []}}
+    return {
+        "run": run | {"calibration_tasks": [], "calibration_baselines": []},
+        "models": {"closed": entry},
+        "tasks": {"mab-advertising": ADVERTISING},
+        "rollout": {"scenarios": 12, "trajectories_per_scenario": 4},
+        "evaluation": {"episodes": 16},
+        "probe": {"histories": 1, "replies": 1},
+        "theory": THEORY,
+    }
+
 
 @dataclass
 class Shop:

@@ -21,6 +21,7 @@ from rmft.stages.check_config import WORKFLOW, read_configs
 from rmft.stages.wording import read_context
 
 KEY = "OPENAI_API_KEY"
+CONTEXTS = WORKFLOW / "scenarios"
 KINDS = 3  # of histories that a probe asks on; each request is reckoned as a whole episode's conversation
 _HEAD = ("stage", "task", "suite", "method", "cells", "episodes", "T", "O", "S", "R", "told", "sampled", "trained", "usd")
 
@@ -195,7 +196,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     source.add_argument("--configs", nargs="+", type=Path, help="config files, later ones laid over earlier ones")
     source.add_argument("--config", help="the whole config, JSON")
     parser.add_argument("--model-name", help="the one model whose bill is made")
-    parser.add_argument("--contexts", type=Path, default=WORKFLOW / "scenarios", help="folder of the contexts, yaml")
+    parser.add_argument("--contexts", type=Path, default=CONTEXTS, help="folder of the contexts, yaml")
     parser.add_argument("--output", type=Path, help="bill.json, with the terms by which jobs ask and pay")
     return program.run(parser, work, argv)
 
