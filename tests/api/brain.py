@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from rmft.models.chat import Renderer, renderer
-from rmft.models.finetune import finetune
 from rmft.models.base import Engine
+from rmft.models.chat import Renderer, renderer
 from rmft.models.engines import engine_of
+from rmft.models.finetune import finetune
 from rmft.models.policy import Policy
 from rmft.models.speech import Speech
 

@@ -8,15 +8,14 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import os  # DEV
+
 from brain import Brain
 from provider import Provider, serve
 from shop import KEY, Shop
 
 from rmft.core.prompts import Context
 from rmft.core.tasks import Task
-
-
-import os  # DEV
 
 
 @pytest.fixture(scope="session")  # DEV
@@ -31,7 +30,9 @@ def brain(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Brain:
 
 
 @pytest.fixture
-def shop(brain: Brain, tmp_path: Path, task: Task, context: Context, task_entry: dict, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
+def shop(
+    brain: Brain, tmp_path: Path, task: Task, context: Context, task_entry: dict, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Shop]:
     """A provider that nobody has asked anything."""
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     provider = Provider(brain, KEY)

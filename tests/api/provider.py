@@ -186,7 +186,9 @@ class Provider:
         for i, line in enumerate(done):
             said = {"id": f"r{i}", "custom_id": line["custom_id"], "error": None}
             if ending == "completed-errors" and i % 3 == 0:
-                bad.append(said | {"response": {"status_code": 500, "body": {"error": {"message": "a server's error"}}}})
+                bad.append(
+                    said | {"response": {"status_code": 500, "body": {"error": {"message": "a server's error"}}}}
+                )
                 continue
             try:
                 response = {"status_code": 200, "body": self.complete(line["body"], live=False)}

@@ -47,7 +47,14 @@ ADVERTISING = {
 }
 THEORY = {
     "spaces": ["ball"],
-    "theorem": {"arms": [2], "horizons": [10], "scales": [1.0], "covariances": ["isotropic"], "seeds": [0], "steps": 20},
+    "theorem": {
+        "arms": [2],
+        "horizons": [10],
+        "scales": [1.0],
+        "covariances": ["isotropic"],
+        "seeds": [0],
+        "steps": 20,
+    },
     "limit": {"trajectories": {"trajectory": [2], "step": [2]}, "exponents": [0.0], "seeds": [0], "steps": 20},
     "policies": {"architectures": ["linear"], "seeds": [0], "steps": 20, "episodes": 64},
 }

@@ -112,16 +112,18 @@ def laid(**models):
 
 
 def test_the_bill_by_hand(stage, tmp_path):
-    """48 episodes of T = 6; the words of the task counted by hand: O = 149 characters, S those of 'NAME earned 0.50 dollars'."""
+    """48 episodes of T = 6; O and S from the task's words, which are written out here."""
     ended = stage("bill", configs=CONFIGS[0], output=tmp_path / "x/bill.json", model_name="gpt-4o-mini")
     assert ended.complaint == "bill: gpt-4o-mini: is not selected in run.models, so that nothing is sent; select it"
     ended = stage("bill", config=laid(), output=tmp_path / "bill.json", model_name="closed")
     assert ended.status == 0, ended.stderr
     items = {(item["place"], item["suite"]): item for item in json.loads((tmp_path / "bill.json").read_text())["items"]}
     first = items["rollout/closed/mab-advertising/base/seed0/iter0", ""]
-    opening = "Place one of the ads summer sale, free trial, gift card, 6 times. Earn as much as you can. End with one line like this: Answer: summer sale"
+    rules = "Place one of the ads summer sale, free trial, gift card, 6 times. Earn as much as you can."
+    opening = f"{rules} End with one line like this: Answer: summer sale"
     o = len(opening) / 4 + 4
-    s = sum(len(f"{name} earned 0.50 dollars") / 4 + 4 for name in ("summer sale", "free trial", "gift card")) / 3
+    names = ("summer sale", "free trial", "gift card")
+    s = sum(len(f"{name} earned 0.50 dollars") / 4 + 4 for name in names) / 3
     assert first["told"] == pytest.approx(48 * (6 * (o + 3) + (12 + 4 + s) * 15))
     assert first["sampled"] == 48 * 6 * 12
     assert first["usd"] == pytest.approx((0.15 * first["told"] + 0.6 * first["sampled"]) / 1e6)
@@ -131,7 +133,12 @@ def test_the_bill_by_hand(stage, tmp_path):
     kept = 12 * laid()["methods"]["rmft"]["k"]
     assert trained["trained"] == pytest.approx(kept * (o + 6 * 16 + 5 * s))
     places = [place.split("/")[0] for place, _ in items]
-    assert {name: places.count(name) for name in set(places)} == {"rollout": 2, "rollout_heldout": 6, "sft": 2, "probe": 2}
+    assert {name: places.count(name) for name in set(places)} == {
+        "rollout": 2,
+        "rollout_heldout": 6,
+        "sft": 2,
+        "probe": 2,
+    }
 
 
 def test_every_wait_has_a_limit_that_the_config_states():

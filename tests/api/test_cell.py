@@ -16,6 +16,8 @@ from shop import ADVERTISING, CONTEXTS, KEY, closed_config
 ROOT = Path(__file__).parents[2]
 PARTS = ("Snakefile", "config.yaml", "config.laptop.yaml", "profiles", "workflow")
 SLOW = pytest.mark.skipif(not os.environ.get("RMFT_API"), reason="takes minutes; make test-api runs it")
+
+
 @pytest.fixture(scope="module")
 def speaking(tmp_path_factory, stage, model_entry):
     """The model behind the provider, which has learnt to talk about advertising."""
@@ -58,7 +60,7 @@ def test_iterations_evaluation_figures_and_claims(workflow, speaking, tmp_path, 
     _, url = serve(provider)
     done = workflow(closed_config(url, mode=mode, concurrency=2), "all")
     assert done.returncode == 0, done.stderr[-3000:]
-    policies = [f"base/seed0/iter0", "rmft/seed0/iter1", "rmft/seed0/iter2"]
+    policies = ["base/seed0/iter0", "rmft/seed0/iter1", "rmft/seed0/iter2"]
     cells = tmp_path / "results/cells/closed/mab-advertising"
     names = [json.loads((cells / policy / "policy.json").read_text())["model"] for policy in policies]
     assert names == ["closed-mini", "ft:closed-mini:org:rmft:ftjob-0", "ft:closed-mini:org:rmft:ftjob-1"]

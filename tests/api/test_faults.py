@@ -115,9 +115,7 @@ SLOW = pytest.mark.skipif(not os.environ.get("RMFT_API"), reason="takes minutes;
 LOST = [FILES, BATCHES, BATCH, CONTENT, "GET /files", "GET /batches"]
 
 
-@pytest.mark.parametrize(
-    "kind", ["reset", pytest.param("half", marks=SLOW), pytest.param("500", marks=SLOW)]
-)
+@pytest.mark.parametrize("kind", ["reset", pytest.param("half", marks=SLOW), pytest.param("500", marks=SLOW)])
 @pytest.mark.parametrize("where", LOST)
 def test_an_answer_about_a_batch_that_is_lost_makes_no_second_one(shop, where, kind):
     fault = status(500) if kind == "500" else {"kind": kind}
@@ -161,7 +159,10 @@ def test_an_answer_about_a_job_that_is_lost_makes_no_second_one(shop, where, fau
     shop.provider.faults = [Fault(where=TUNING[where], after=fault != "429", **how.get(fault, {"kind": fault}))]
     made = tuned(shop)
     assert made["model"] in shop.provider.brain.models
-    assert (len(shop.provider.jobs), len([f for f in shop.provider.files.values() if f["purpose"] == "fine-tune"])) == (1, 1)
+    assert (len(shop.provider.jobs), len([f for f in shop.provider.files.values() if f["purpose"] == "fine-tune"])) == (
+        1,
+        1,
+    )
     assert made["tokens"] == shop.provider.tokens["trained"]
 
 
@@ -177,7 +178,7 @@ def test_a_job_that_failed_is_one_line_and_the_next_run_orders_another(shop, end
 
 def test_a_job_that_waits_too_long_is_found_again(shop):
     shop.provider.job_endings = ["stuck"]
-    with pytest.raises(ValueError, match="fine-tuning job ftjob-0: still .* it goes on at the provider"):
+    with pytest.raises(ValueError, match=r"fine-tuning job ftjob-0: still .* it goes on at the provider"):
         tuned(shop, patience_hours=0.0002)
     shop.provider.jobs["ftjob-0"]["ending"] = "succeeded"
     assert tuned(shop)["model"].endswith("ftjob-0")

@@ -33,9 +33,7 @@ def test_it_plays_as_the_same_model_does_here(shop, brain, mode):
     engine = brain.engine("closed-mini")
     engine.max_new_tokens, render = 24, renderer(engine.tokenizer)
     how = {"split": "train", "seed": 0, "iteration": 0, "policy": "test", "per_scenario": 2, "scenarios": range(6)}
-    here = play_here(
-        Halved(engine), render, shop.context, shop.task, draw_episodes(shop.task, **how), max_reasks=1
-    )
+    here = play_here(Halved(engine), render, shop.context, shop.task, draw_episodes(shop.task, **how), max_reasks=1)
     alike = [tokens(other.chats[0], render, engine.end_id)[0] == other.token_ids for other in here]
     assert sum(alike) >= 6
     for one, other, same in zip(played, here, alike, strict=True):

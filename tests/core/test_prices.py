@@ -34,7 +34,7 @@ def test_by_hand():
 
 
 def test_prices_by_hand():
-    """A million told at 0.15, half of them remembered at half the price, and 100,000 said at 0.60; then tuned, in a batch."""
+    """A million told at 0.15, half of them remembered at half the price, 100,000 said at 0.60; then tuned, in a batch."""
     assert PRICES.play(1e6, 1e5, tuned=False, batch=False, cached=5e5) == pytest.approx(0.15 * 0.75 + 0.06)
     assert PRICES.play(1e6, 1e5, tuned=True, batch=True) == pytest.approx((0.3 + 0.12) / 2)
     assert PRICES.training(2e6) == pytest.approx(6.0)

@@ -4,13 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 PER = 1_000_000  # prices are per million tokens
-MESSAGE, REPLY = 4, 3  # tokens that a chat format adds to a message, and to the prompt to reply [ours: OpenAI's formats]
+MESSAGE, REPLY = (
+    4,
+    3,
+)  # tokens that a chat format adds to a message, and to the prompt to reply [ours: OpenAI's formats]
 
 
 @dataclass(frozen=True)
 class Prices:
     """Dollars per million tokens of what is told, what is sampled, and what is trained on (each epoch again); ``tuned_``: by
-    a model that was fine-tuned; ``cached``: the factor of told tokens that the provider remembered; ``batch``: of batches."""
+    a model that was fine-tuned; ``cached``: the factor of told tokens that were remembered; ``batch``: of batches."""
 
     prompt: float
     sampled: float

@@ -171,9 +171,7 @@ def begins_anew(task: Task, renderer: Renderer) -> bool:
     return task.interaction == "summary" or renderer.strips
 
 
-def begin(
-    renderer: Renderer, context: Context, task: Task, episodes: Episodes, *, max_reasks: int
-) -> list[_Dialogue]:
+def begin(renderer: Renderer, context: Context, task: Task, episodes: Episodes, *, max_reasks: int) -> list[_Dialogue]:
     """All episodes, each with its first message ready."""
     return [_Dialogue(episodes, row, task, context, renderer, max_reasks) for row in range(len(episodes))]
 

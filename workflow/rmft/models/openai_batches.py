@@ -84,8 +84,8 @@ async def _finish_open(buyer: Buyer) -> None:
 
 
 async def _finish(buyer: Buyer, folder: Path, *, claimed: bool = False) -> str:
-    """Send what is stored, unless it was sent; wait; store what came. ``claimed``: money is set aside already. Returns how it
-    ended."""
+    """Send what is stored, unless it was sent; wait; store what came. ``claimed``: money is set aside already. Returns how
+    it ended."""
     client, terms, path = buyer.client, buyer.terms, folder / "ids.json"
     ids = recall(path)
     if not claimed:
@@ -153,7 +153,10 @@ async def _read(buyer: Buyer, batch: Batch) -> dict[str, Heard]:
         said = errors[0].message if errors else "no reason given"
         raise ValueError(f"batch {batch.id} failed: {said}; mend it and run the same command again")
     found: dict[str, Heard] = {}
-    for name, least in ((batch.output_file_id, getattr(batch.request_counts, "completed", 0)), (batch.error_file_id, 0)):
+    for name, least in (
+        (batch.output_file_id, getattr(batch.request_counts, "completed", 0)),
+        (batch.error_file_id, 0),
+    ):
         if name:
             found |= await _read_file(buyer, name, least)
     return found

@@ -60,7 +60,7 @@ def shaped(answer: object, kind: type[_T], *needed: str) -> _T:
 
 
 async def once(call: Callable[[], Awaitable], terms: Terms) -> object:
-    """The answer of one call. Raises Lost, Busy, ContextFull, Refused; ValueError with the mend for what waiting does not help."""
+    """The answer of one call. Raises Lost, Busy, ContextFull, Refused; ValueError, with the mend, for the rest."""
     try:
         async with asyncio.timeout(terms.give_up_seconds):
             return await call()

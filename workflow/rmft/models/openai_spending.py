@@ -53,7 +53,7 @@ class Spending:
         self._write()
 
     def pay(self, entries: list[dict], *, reserved: float) -> None:
-        """Book what was paid for, in place of what was set aside. Each entry: usd, prompt, sampled, trained, where they are."""
+        """Book what was paid for, in place of what was set aside. Entries: usd, prompt, sampled, trained, if any."""
         for entry in entries:
             self._count(entry)
         self.release(reserved)

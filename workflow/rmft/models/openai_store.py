@@ -30,7 +30,9 @@ def recall(path: Path) -> dict:
     except FileNotFoundError:
         return {}
     except ValueError as error:
-        raise ValueError(f"{path}: cannot be read ({error}); it says what was paid for: mend it, or lose that") from None
+        raise ValueError(
+            f"{path}: cannot be read ({error}); it says what was paid for: mend it, or lose that"
+        ) from None
     if not isinstance(found, dict):
         raise ValueError(f"{path}: holds no mapping; it says what was paid for: mend it, or lose that")
     return found

@@ -16,8 +16,8 @@ MODES = ("live", "batch")
 class Served:
     """model: the provider's name. base_url: where requests go. parameters: what each says beside the rest.
 
-    length: what the provider calls the cap on a reply. temperature, seed: whether requests may say them. system_role: whether
-    the rules are a message of the system, or open the first message.
+    length: what the provider calls the cap on a reply. temperature, seed: whether requests may say them. system_role:
+    whether the rules are a message of the system, or open the first message.
     """
 
     model: str

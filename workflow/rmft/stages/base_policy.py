@@ -43,7 +43,7 @@ def ready(entry: dict) -> tuple[str, str | None, str]:
 
 
 def base(entry: dict, args: Namespace) -> tuple[str, str, str | None, str]:
-    """Kind, model, revision and digest of what was pretrained, is asked over an API, is ready-made, or is a fresh network."""
+    """Kind, model, revision and digest of what was pretrained, asked over an API, ready-made, or else is a fresh network."""
     if args.pretrained:
         folder, digest = pretrained(args)
         return "transformers", str(folder), None, digest

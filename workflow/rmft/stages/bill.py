@@ -23,7 +23,22 @@ from rmft.stages.wording import read_context
 KEY = "OPENAI_API_KEY"
 CONTEXTS = WORKFLOW / "scenarios"
 KINDS = 3  # of histories that a probe asks on; each request is reckoned as a whole episode's conversation
-_HEAD = ("stage", "task", "suite", "method", "cells", "episodes", "T", "O", "S", "R", "told", "sampled", "trained", "usd")
+_HEAD = (
+    "stage",
+    "task",
+    "suite",
+    "method",
+    "cells",
+    "episodes",
+    "T",
+    "O",
+    "S",
+    "R",
+    "told",
+    "sampled",
+    "trained",
+    "usd",
+)
 
 
 @dataclass(frozen=True)
@@ -146,8 +161,8 @@ def said(config: dict, name: str, found: Sequence[Item]) -> list[str]:
     return [
         f"{name} ({config['models'][name]['model']}, {terms['mode']})",
         *table(found),
-        "told = episodes x (T (O + 3) + (R + 4 + S) T (T - 1) / 2); in a summary episodes x T (O + 3), O about that halfway; "
-        "sampled = episodes x T R",
+        "told = episodes x (T (O + 3) + (R + 4 + S) T (T - 1) / 2); in a summary episodes x T (O + 3), O that "
+        "halfway; sampled = episodes x T R",
         f"trained = epochs x episodes x (O + T (R + 4) + (T - 1) S), in a summary epochs x episodes x T (O + 4 + R); tokens "
         f"of a text = characters / {terms['characters_per_token']:g} + {MESSAGE} (and {REPLY} a request)",
         f"dollars per million tokens: {prices} (tuned: iterations from 1 on; batch: a factor)",

@@ -30,7 +30,9 @@ def train(
     order = Order(served, terms, training, watching, settings, seed)
     made = asyncio.run(tune(order, account, purchaser(args.output)))
     taken = [training.number, watching.number if watching else 0]
-    print(f"sft: {made['model']} from {taken[0]} conversations ({training.left_out} left out), {made['usd']:.4f} dollars")
+    print(
+        f"sft: {made['model']} from {taken[0]} conversations ({training.left_out} left out), {made['usd']:.4f} dollars"
+    )
     return made["model"], made["curve"], taken
 
 
