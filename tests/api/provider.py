@@ -60,8 +60,8 @@ class Provider:
     tokens: Counter = field(default_factory=Counter)  # paid: prompt, sampled, trained
     calls: list[str] = field(default_factory=list)
     victim: int = 0  # the process to kill
-    kills: set = field(default_factory=set)  # (call, "before" | "after") at which to kill it, each once
-    seen: set = field(default_factory=set)
+    kills: set = field(default_factory=set)  # (call, "before" | "after") at which to kill it, each once; "all": each twice
+    seen: Counter = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
         self.lock = threading.RLock()
@@ -264,13 +264,15 @@ class Provider:
                     return fault
         return None
 
-    def kill(self, where: str, when: str) -> None:
-        """Kill the client at this point, if it is to be killed there and has not been."""
-        point = (re.sub(r"(file-|batch_|ftjob-)\d+", "ID", where), when)
-        if self.victim and (point in self.kills or "all" in self.kills) and point not in self.seen:
-            self.seen.add(point)
-            os.kill(self.victim, signal.SIGKILL)
-            time.sleep(0.2)
+    def kill(self, where: str, when: str) -> bool:
+        """Kill the client at this point, if it is to be killed there and has not been. Returns whether it was."""
+        point, times = (re.sub(r"(file-|batch_|ftjob-)\d+", "ID", where), when), 2 if "all" in self.kills else 1
+        if not (self.victim and ({point, "all"} & self.kills) and self.seen[point] < times):
+            return False
+        self.seen[point] += 1
+        os.kill(self.victim, signal.SIGKILL)
+        self.victim = 0
+        return True
 
 
 def _shown(entry: dict) -> dict:
@@ -307,7 +309,8 @@ class Handler(BaseHTTPRequestHandler):
         path = url.path.removeprefix("/v1")
         where = f"{self.command} {path}"
         provider.calls.append(where)
-        provider.kill(where, "before")
+        if provider.kill(where, "before"):
+            return
         fault = provider.strike(where)
         if fault and not fault.after and self._fail(fault):
             return
@@ -318,7 +321,8 @@ class Handler(BaseHTTPRequestHandler):
             answer, status = {"error": {"message": str(wrong), "code": wrong.code, "type": "error"}}, wrong.status
         except Exception as error:  # a bug of the server's is an error status, as anywhere
             answer, status = {"error": {"message": repr(error), "code": "bug"}}, 500
-        provider.kill(where, "after")
+        if provider.kill(where, "after"):
+            return
         if fault and fault.after and self._fail(fault):
             return
         data = answer if isinstance(answer, bytes) else json.dumps(answer).encode()

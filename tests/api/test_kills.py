@@ -122,7 +122,7 @@ def test_killed_when_a_job_was_made_and_not_yet_known(shop, stage_process):
 
 @SLOW
 def test_killed_at_every_point_of_the_fine_tuning(shop, stage_process):
-    assert trained(shop, stage_process, {"all"}) >= 14
+    assert trained(shop, stage_process, {"all"}) >= 20
 
 
 def test_killed_when_a_batch_was_made_and_not_yet_known(shop, stage_process):
