@@ -70,8 +70,8 @@ def closed_config(url, **terms):
         "run": run | {"calibration_tasks": [], "calibration_baselines": []},
         "models": {"closed": entry},
         "tasks": {"mab-advertising": ADVERTISING},
-        "rollout": {"scenarios": 12, "trajectories_per_scenario": 4},
-        "evaluation": {"episodes": 16},
+        "rollout": {"scenarios": 12, "trajectories_per_scenario": 3},
+        "evaluation": {"episodes": 8},
         "probe": {"histories": 1, "replies": 1},
         "theory": THEORY,
     }

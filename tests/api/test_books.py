@@ -112,7 +112,7 @@ def laid(**models):
 
 
 def test_the_bill_by_hand(stage, tmp_path):
-    """48 episodes of T = 6; O and S from the task's words, which are written out here."""
+    """36 episodes of T = 6; O and S from the task's words, which are written out here."""
     ended = stage("bill", configs=CONFIGS[0], output=tmp_path / "x/bill.json", model_name="gpt-4o-mini")
     assert ended.complaint == "bill: gpt-4o-mini: is not selected in run.models, so that nothing is sent; select it"
     ended = stage("bill", config=laid(), output=tmp_path / "bill.json", model_name="closed")
@@ -124,8 +124,8 @@ def test_the_bill_by_hand(stage, tmp_path):
     o = len(opening) / 4 + 4
     names = ("summer sale", "free trial", "gift card")
     s = sum(len(f"{name} earned 0.50 dollars") / 4 + 4 for name in names) / 3
-    assert first["told"] == pytest.approx(48 * (6 * (o + 3) + (12 + 4 + s) * 15))
-    assert first["sampled"] == 48 * 6 * 12
+    assert first["told"] == pytest.approx(36 * (6 * (o + 3) + (12 + 4 + s) * 15))
+    assert first["sampled"] == 36 * 6 * 12
     assert first["usd"] == pytest.approx((0.15 * first["told"] + 0.6 * first["sampled"]) / 1e6)
     tuned = items["rollout/closed/mab-advertising/rmft/seed0/iter1", ""]
     assert tuned["usd"] == pytest.approx(2 * first["usd"])

@@ -58,7 +58,8 @@ def test_a_bill_that_is_not_covered_sends_nothing(workflow, shop):
 def test_iterations_evaluation_figures_and_claims(workflow, speaking, tmp_path, tmp_path_factory, mode):
     provider = Provider(Brain(speaking, tmp_path_factory.mktemp("tuned")), KEY)
     _, url = serve(provider)
-    done = workflow(closed_config(url, mode=mode, concurrency=2), "all")
+    patient = {"mode": mode, "timeout_seconds": 60, "give_up_seconds": 200, "patience_hours": 0.2}  # one model serves all
+    done = workflow(closed_config(url, **patient, concurrency=2), "all")
     assert done.returncode == 0, done.stderr[-3000:]
     policies = ["base/seed0/iter0", "rmft/seed0/iter1", "rmft/seed0/iter2"]
     cells = tmp_path / "results/cells/closed/mab-advertising"
@@ -82,7 +83,7 @@ def test_iterations_evaluation_figures_and_claims(workflow, speaking, tmp_path, 
     assert not [path for path in written if KEY.encode() in path.read_bytes()]
     paid, calls = dict(provider.replies), len(provider.calls)
     assert set(paid.values()) == {1}
-    again = workflow(closed_config(url, mode=mode, concurrency=3, max_usd=20.0), "all")  # other terms rerun nothing
+    again = workflow(closed_config(url, **patient, concurrency=3, max_usd=20.0), "all")  # other terms rerun nothing
     assert again.returncode == 0, again.stderr[-3000:]
     assert len(provider.calls) == calls
     assert not {"rule rollout", "rule sft", "rule rollout_heldout", "rule probe"} & set(again.stderr.split(":"))

@@ -60,7 +60,11 @@ def closed(model):
 def served(model):
     """What is said of a closed model to who asks it: as it is served, and its account's folder; nothing of others."""
     entry = config["models"][model]
-    return {**{key: entry[key] for key in SERVED if key in entry}, "account": f"results/api/{model}"} if closed(model) else {}
+    return (
+        {**{key: entry[key] for key in SERVED if key in entry}, "account": f"results/api/{model}"}
+        if closed(model)
+        else {}
+    )
 
 
 def account(wildcards):
