@@ -60,7 +60,9 @@ class Provider:
     tokens: Counter = field(default_factory=Counter)  # paid: prompt, sampled, trained
     calls: list[str] = field(default_factory=list)
     victim: int = 0  # the process to kill
-    kills: set = field(default_factory=set)  # (call, "before" | "after") at which to kill it, each once; "all": each twice
+    kills: set = field(
+        default_factory=set
+    )  # (call, "before" | "after") at which to kill it, each once; "all": each twice
     seen: Counter = field(default_factory=Counter)
 
     def __post_init__(self) -> None:

@@ -58,7 +58,12 @@ def test_a_bill_that_is_not_covered_sends_nothing(workflow, shop):
 def test_iterations_evaluation_figures_and_claims(workflow, speaking, tmp_path, tmp_path_factory, mode):
     provider = Provider(Brain(speaking, tmp_path_factory.mktemp("tuned")), KEY)
     _, url = serve(provider)
-    patient = {"mode": mode, "timeout_seconds": 60, "give_up_seconds": 200, "patience_hours": 0.2}  # one model serves all
+    patient = {
+        "mode": mode,
+        "timeout_seconds": 60,
+        "give_up_seconds": 200,
+        "patience_hours": 0.2,
+    }  # one model serves all
     done = workflow(closed_config(url, **patient, concurrency=2), "all")
     assert done.returncode == 0, done.stderr[-3000:]
     policies = ["base/seed0/iter0", "rmft/seed0/iter1", "rmft/seed0/iter2"]
