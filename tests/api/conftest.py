@@ -8,6 +8,13 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from brain import Brain
+from provider import Provider, serve
+from shop import KEY, Shop
+
+from rmft.core.prompts import Context
+from rmft.core.tasks import Task
+
 
 @pytest.fixture(scope="session")
 def brain(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Brain:
