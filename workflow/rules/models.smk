@@ -89,7 +89,7 @@ def player_python(wildcards, threads):
 
 def trainer_python(wildcards, threads):
     """The interpreter of what fine-tunes; as above."""
-    return PYTHON if numeric(wildcards.model) else interpreter("sft")
+    return PYTHON if kind_of(wildcards) != "words" else interpreter("sft")
 
 
 def pretraining_workers(wildcards):
