@@ -8,7 +8,7 @@ CLUSTER := .venv-cluster/ready
 VLLM := .venv-vllm/ready
 CONFIGS := config.yaml config.laptop.yaml
 
-.PHONY: reproduce paper-laptop figures report plan status test torture test-vllm vllm-loop bench lint format clean cluster-up cluster-down check-cluster test-cluster
+.PHONY: reproduce paper-laptop figures report plan status test torture test-vllm vllm-loop bench lint format clean cluster-up cluster-down check-cluster test-api test-cluster
 
 reproduce: $(ENV) ## everything: results/report.html and the main numbers
 	@$(BIN)/snakemake --cores all --quiet host rules reason
@@ -33,6 +33,9 @@ status: $(ENV) ## what has become of every cell; make status CONFIGS=config.yaml
 
 test: $(ENV) ## every test
 	@$(BIN)/pytest --numprocesses auto --dist loadfile
+
+test-api: $(ENV) ## the slow tests of closed models, against a provider on this machine: faults, kills, whole cells
+	@RMFT_API=yes $(BIN)/pytest --numprocesses auto tests/api
 
 test-cluster: $(ENV) $(CLUSTER) ## the tests that bring up a SLURM cluster on this machine
 	@RMFT_CLUSTER=yes $(BIN)/pytest tests/cluster

@@ -18,8 +18,8 @@ def shards(wildcards):
 
 
 def sharded(model):
-    """Whether several jobs share its rollouts; those in numbers take seconds."""
-    return SHARDS > 1 and not numeric(model)
+    """Whether several jobs share its rollouts; those in numbers take seconds, those of an API wait."""
+    return SHARDS > 1 and not numeric(model) and not closed(model)
 
 
 def unsharded(wildcards):

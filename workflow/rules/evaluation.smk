@@ -5,6 +5,7 @@ rule rollout_heldout:
     """Policy_t plays the held-out scenarios, once each."""
     input:
         policy="results/cells/{model}/{task}/{method}/seed{seed}/iter{iteration}/policy.json",
+        account=account,
     output:
         heldout="results/cells/{model}/{task}/{method}/seed{seed}/iter{iteration}/heldout.parquet",
     log:

@@ -16,7 +16,11 @@ RUN_ALONE = (
     "dtype",
     "context_length",
     *"system_role history stop template vllm".split(),
+    *"terms max_new_tokens length temperature seed parameters".split(),
 )
+# What a job that asks a closed model has to know of it; on which terms it asks and pays stands in its bill.
+SERVED = "model base_url length temperature seed system_role parameters max_new_tokens".split()
+ALL_EPISODES = 1_000_000  # a closed model plays all its episodes together: it needs no chunks to go on from
 
 
 def untrained_model(wildcards):
@@ -34,7 +38,7 @@ def base_model(wildcards):
 
 def fine_tuning(wildcards):
     """The part of the model's entry that fine-tunes it."""
-    return as_json({"sft": config["models"][wildcards.model]["sft"]})
+    return as_json({"sft": config["models"][wildcards.model]["sft"], **served(wildcards.model)})
 
 
 def ready_model(wildcards):
@@ -45,7 +49,28 @@ def ready_model(wildcards):
 def speech(wildcards):
     """The part of the model's entry that says how it is run and spoken to."""
     entry = config["models"][wildcards.model]
-    return as_json({} if numeric(wildcards.model) else {key: entry[key] for key in SPEECH if key in entry})
+    words = {} if numeric(wildcards.model) else {key: entry[key] for key in SPEECH if key in entry}
+    return as_json(served(wildcards.model) or words)
+
+
+def closed(model):
+    """Whether a model is asked over its provider's API."""
+    return config["models"][model]["kind"] == "api"
+
+
+def served(model):
+    """What is said of a closed model to who asks it: as it is served, and its account's folder; nothing of others."""
+    entry = config["models"][model]
+    return (
+        {**{key: entry[key] for key in SERVED if key in entry}, "account": f"results/api/{model}"}
+        if closed(model)
+        else {}
+    )
+
+
+def account(wildcards):
+    """The bill of a closed model, which comes before anything is asked; a new one is no reason to ask again."""
+    return ancient(f"results/api/{wildcards.model}/bill.json") if closed(wildcards.model) else []
 
 
 def engine(wildcards):
@@ -65,7 +90,7 @@ def player_python(wildcards, threads):
 
 def trainer_python(wildcards, threads):
     """The interpreter of what fine-tunes; as above."""
-    return PYTHON if numeric(wildcards.model) else interpreter("sft")
+    return PYTHON if kind_of(wildcards) != "words" else interpreter("sft")
 
 
 def pretraining_workers(wildcards):
@@ -80,18 +105,19 @@ def numeric_model(wildcards):
 
 def kind_of(wildcards):
     """How a model speaks: the end of the names of the modules that play and train it."""
-    return "numbers" if numeric(wildcards.model) else "words"
+    return "api" if closed(wildcards.model) else "numbers" if numeric(wildcards.model) else "words"
 
 
 def rollout_code(wildcards):
     """Fingerprint of the rollout; the stage imports what plays, and what generates, by name."""
-    words = [] if numeric(wildcards.model) else [engine_module(engine(wildcards))]
+    words = [engine_module(engine(wildcards))] if kind_of(wildcards) == "words" else []
     return fingerprint("rollout", f"rmft.stages.rollout_{kind_of(wildcards)}", *words)
 
 
 def probe_code(wildcards):
     """Fingerprint of the probe; the stage imports what generates by name."""
-    return fingerprint("probe", engine_module(engine(wildcards)))
+    asked = "rmft.stages.rollout_api" if closed(wildcards.model) else engine_module(engine(wildcards))
+    return fingerprint("probe", asked)
 
 
 def sft_code(wildcards):
@@ -102,7 +128,7 @@ def sft_code(wildcards):
 def training_rollout(wildcards):
     """How training scenarios are played."""
     if not numeric(wildcards.model):
-        return as_json(without(config["rollout"], "shards"))
+        return as_json(spoken(wildcards.model, "shards"))
     noise = {"exploration": config["models"][wildcards.model]["exploration"]}
     return as_json({key: NUMBERS[key] for key in ("chunk_episodes", "shared_rewards")} | noise)
 
@@ -111,7 +137,13 @@ def heldout_rollout(wildcards):
     """How held-out scenarios are played: the same, but for how many and how often, and without exploration."""
     if numeric(wildcards.model):
         return as_json({"chunk_episodes": NUMBERS["chunk_episodes"]})
-    return as_json(without(config["rollout"], "scenarios", "trajectories_per_scenario", "shards"))
+    return as_json(spoken(wildcards.model, "scenarios", "trajectories_per_scenario", "shards"))
+
+
+def spoken(model, *less):
+    """How a model in words plays, less some keys; a closed one has its own cap on replies."""
+    said = without(config["rollout"], *less)
+    return {**without(said, "max_new_tokens"), "chunk_episodes": ALL_EPISODES} if closed(model) else said
 
 
 def policy_kind(model):

@@ -114,6 +114,32 @@ rule untrained_policy:
         "> {log} 2>&1"
 
 
+localrules:
+    bill,
+
+
+rule bill:
+    """The bill of a closed model: tokens and dollars of every stage and cell; an error where max_usd does not cover it."""
+    output:
+        bill="results/api/{model}/bill.json",
+    log:
+        "results/logs/bill/{model}.log",
+    benchmark:
+        "results/benchmarks/bill/{model}.tsv"
+    params:
+        config=whole_config,
+        contexts=CONTEXTS,
+        wording=worded(config["tasks"].values()),
+        code=fingerprint("bill"),
+    shell:
+        "{PYTHON} -m rmft.stages.bill "
+        "--config {params.config:q} "
+        "--model-name {wildcards.model} "
+        "--contexts {params.contexts} "
+        "--output {output.bill} "
+        "2>&1 | tee {log}"
+
+
 rule rollout_shard:
     """Every n-th chunk of a rollout; `rollout` puts them together, to the bytes of a rollout without shards."""
     input:
@@ -171,6 +197,7 @@ rule rollout:
     input:
         policy=policy,
         shards=shards,
+        account=account,
     output:
         trajectories="results/cells/{model}/{task}/{method}/seed{seed}/iter{iteration}/trajectories.parquet",
     log:
@@ -273,6 +300,7 @@ rule sft:
     """Policy_t: policy_(t-1) after supervised fine-tuning on what was selected from its rollouts."""
     input:
         unpack(parent),
+        account=account,
     output:
         policy="results/cells/{model}/{task}/{method}/seed{seed}/iter{iteration}/policy.json",
         curve="results/cells/{model}/{task}/{method}/seed{seed}/iter{iteration}/sft.json",

@@ -40,6 +40,7 @@ rule probe:
     """What policy_t thinks on the task's fixed histories, traps among them."""
     input:
         policy="results/cells/{model}/{task}/{method}/seed{seed}/iter{iteration}/policy.json",
+        account=account,
     output:
         probes="results/cells/{model}/{task}/{method}/seed{seed}/iter{iteration}/probes.jsonl",
     log:

@@ -15,10 +15,11 @@ class Trajectory:
     """One row of trajectories.parquet. T steps; ``token_ids`` is exactly what the model saw and sampled, in order.
 
     parse_status per step: ok | renormalised (shares whose sum was not 1) | reask (read after asking again) | fallback
-    (never read: a random arm) | none (not reached). loss_mask: 1 where the token was sampled by the model. policies: pi_t,
-    where the output is a distribution. reward_vectors: R_t, where they are shown. chats: the messages of each conversation,
-    one in dialogue and one a step in summary interaction, or where earlier reasoning is stripped; chat_tokens: how many of
-    ``token_ids`` each takes; tokens_again: how many of them stood in the conversation before, where it is stripped.
+    (never read: a random arm) | refused, empty (the same, as the model would not, or said nothing) | none (not reached).
+    loss_mask: 1 where the token was sampled by the model. policies: pi_t, where the output is a distribution.
+    reward_vectors: R_t, where they are shown. chats: the messages of each conversation, one in dialogue and one a step
+    in summary interaction, or where earlier reasoning is stripped; chat_tokens: how many of ``token_ids`` each takes;
+    tokens_again: how many of them stood in the conversation before, where it is stripped.
     """
 
     trajectory_id: str

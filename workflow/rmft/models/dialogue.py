@@ -94,18 +94,21 @@ class _Dialogue:
         alike = 1 if self.task.interaction == "summary" else self.task.horizon / (self.step + 1)
         return self.record.chat_tokens[-1] * alike
 
-    def hear(self, ids: list[int], text: str) -> bool:
-        """Take a reply and act on it. Returns whether the episode goes on."""
+    def hear(self, ids: list[int], text: str, *, whole: bool = False, unread: str = "fallback") -> bool:
+        """Take a reply and act on it. Returns whether the episode goes on.
+
+        whole: of a reply without tokens of ours, whether it came to its end. unread: the step's status if it is not read.
+        """
         self.record.hear(text, ids)
         self._keep(ids)
-        ended = ids[-1] == self.renderer.end_id
-        reading = self.context.read(text) if ids[-1] in self.renderer.stops else None
+        ended = ids[-1:] == [self.renderer.end_id]
+        reading = self.context.read(text) if (ids[-1] in self.renderer.stops if ids else whole) else None
         asks_again = reading is None and self.attempt < self.max_reasks
         if asks_again:
             self.attempt += 1
             content = self.context.ask_again()
         else:
-            content = self._act(reading)
+            content = self._act(reading, unread)
             if self.step == self.task.horizon:
                 return False
             if self.task.interaction == "summary":
@@ -117,10 +120,10 @@ class _Dialogue:
         self._tell(content, lambda text: self.renderer.following(text, ended=ended))
         return True
 
-    def _act(self, reading: Reading | None) -> str:
+    def _act(self, reading: Reading | None, unread: str) -> str:
         """Take the action (a random arm where none could be read) and say what it paid."""
         record, stream = self.record, fold(self.seed, self.step)
-        status = "fallback" if reading is None else "reask" if self.attempt else "ok"
+        status = unread if reading is None else "reask" if self.attempt else "ok"
         policy = reading.policy if reading else None
         if policy is not None and reading.renormalised and status == "ok":
             status = "renormalised"
@@ -175,6 +178,11 @@ def begins_anew(task: Task, renderer: Renderer) -> bool:
     return task.interaction == "summary" or renderer.strips
 
 
+def begin(renderer: Renderer, context: Context, task: Task, episodes: Episodes, *, max_reasks: int) -> list[_Dialogue]:
+    """All episodes, each with its first message ready."""
+    return [_Dialogue(episodes, row, task, context, renderer, max_reasks) for row in range(len(episodes))]
+
+
 def play(
     engine: Engine | FreeEngine,
     renderer: Renderer,
@@ -186,7 +194,7 @@ def play(
 ) -> list[Trajectory]:
     """Play all episodes side by side and return their records, in order: each as fast as its own replies come where the
     engine lets it, else all in rounds."""
-    dialogues = [_Dialogue(episodes, row, task, context, renderer, max_reasks) for row in range(len(episodes))]
+    dialogues = begin(renderer, context, task, episodes, max_reasks=max_reasks)
     if isinstance(engine, FreeEngine):
         _freely(engine, dialogues)
     else:

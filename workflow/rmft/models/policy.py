@@ -13,15 +13,16 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 SAFE = {"trust_remote_code": False, "use_safetensors": True}  # a stranger's folder is data: no code, no pickle
-KINDS = ("transformers", "numeric")
+KINDS = ("transformers", "numeric", "api")
 
 
 @dataclass(frozen=True)
 class Policy:
     """``model``: a Hugging Face folder (or a hub id, with its revision). ``adapter``: a PEFT folder on top of it, or None.
-    ``kind``: transformers, or numeric: a network with numbers in and out, ``model`` a folder of rmft.models.numbers.
+    ``kind``: transformers, or numeric: a network with numbers in and out, ``model`` a folder of rmft.models.numbers; or api:
+    a model that its provider knows by the name ``model``.
 
-    ``digest``: sha256 over the safetensors of the last thing that was trained (adapter or model); "" for a hub id.
+    ``digest``: sha256 over the safetensors of the last thing that was trained (adapter or model); "" for a hub id or an API.
     """
 
     kind: str

@@ -1,13 +1,13 @@
 """Asking a policy what it thinks on a fixed history: the dialogue is played as in a rollout, but up to the step asked the
 replies are given."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from rmft.core.probes import Histories, repeated
 from rmft.core.prompts import Context
-from rmft.core.tasks import Task
+from rmft.core.tasks import Episodes, Task
 from rmft.core.trajectory import COMPLETE, Trajectory
 from rmft.models.base import Engine, Session
 from rmft.models.chat import Renderer
@@ -59,22 +59,42 @@ class PrimedSession:
         return said
 
 
+@dataclass(frozen=True)
+class Asked:
+    """What is played to ask on histories: replies that are given (E lists of S), and the words, task and episodes."""
+
+    given: list[list[str]]
+    context: Context
+    task: Task
+    episodes: Episodes
+
+
+def asked(context: Context, task: Task, histories: Histories, *, replies: int) -> Asked:
+    """Every history ``replies`` times, in turn. What is told of T is the task's own."""
+    steps, told = histories.actions.shape[1] + 1, str(task.horizon)
+    given = [row for row in _given(histories, context, task) for _ in range(replies)]
+    horizon_told = {name: getattr(context, name).replace("{horizon}", told) for name in ("instructions", "step")}
+    episodes = repeated(histories.episodes, replies)
+    return Asked(given, replace(context, **horizon_told), replace(task, horizon=steps), episodes)
+
+
+def whole(records: list[Trajectory], task: Task) -> list[Trajectory]:
+    """The records. Raises ValueError where a history does not fit the model's context."""
+    if any(record.status != COMPLETE for record in records):
+        raise ValueError(
+            f"{task.name}: a history of {task.horizon} steps does not fit the model's context; take a larger model"
+        )
+    return records
+
+
 def ask(
     engine: Engine, renderer: Renderer, context: Context, task: Task, histories: Histories, *, replies: int
 ) -> list[Trajectory]:
-    """``replies`` records of each history in turn, whose last reply is the policy's. What is told of T is the task's own.
-    Raises ValueError where a history does not fit the model's context."""
-    steps, told = histories.actions.shape[1] + 1, str(task.horizon)
-    texts = [row for row in _given(histories, context, task) for _ in range(replies)]
-    horizon_told = {name: getattr(context, name).replace("{horizon}", told) for name in ("instructions", "step")}
-    primed = Primed(engine, renderer.tokenizer, texts)
-    cut, episodes = replace(task, horizon=steps), repeated(histories.episodes, replies)
-    records = play(primed, renderer, replace(context, **horizon_told), cut, episodes, max_reasks=0)
-    if any(record.status != COMPLETE for record in records):
-        raise ValueError(
-            f"{task.name}: a history of {steps} steps does not fit the model's context; take a larger model"
-        )
-    return records
+    """``replies`` records of each history in turn, whose last reply is the policy's. Raises ValueError where a history does
+    not fit the model's context."""
+    what = asked(context, task, histories, replies=replies)
+    primed = Primed(engine, renderer.tokenizer, what.given)
+    return whole(play(primed, renderer, what.context, what.task, what.episodes, max_reasks=0), what.task)
 
 
 def _given(histories: Histories, context: Context, task: Task) -> list[list[str]]:

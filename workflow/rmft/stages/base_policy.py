@@ -43,10 +43,12 @@ def ready(entry: dict) -> tuple[str, str | None, str]:
 
 
 def base(entry: dict, args: Namespace) -> tuple[str, str, str | None, str]:
-    """Kind, model, revision and digest of what was pretrained, is ready-made, or else is a fresh network."""
+    """Kind, model, revision and digest of what was pretrained, asked over an API, ready-made, or else is a fresh network."""
     if args.pretrained:
         folder, digest = pretrained(args)
         return "transformers", str(folder), None, digest
+    if entry["kind"] == "api":
+        return "api", entry["model"], None, ""
     if entry["kind"] == "open":
         return "transformers", *ready(entry)
     folder, digest = untrained(entry, args)

@@ -309,6 +309,7 @@ def complaint(config: dict) -> str | None:
         check_models.of_contexts,
         check_models.of_weights,
         check_models.of_vllm,
+        check_models.of_api,
         of_signatures,
         of_theory,
     )

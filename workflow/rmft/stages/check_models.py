@@ -153,3 +153,13 @@ def of_vllm(config: dict) -> Iterator[str]:
             f"models.{names[0]}.engine: {python} has no vllm ({lost}); run `make .venv-vllm/ready` (a CPU) or install "
             "envs/vllm.txt (GPUs), and name that interpreter under pythons.vllm"
         )
+
+
+def of_api(config: dict) -> Iterator[str]:
+    """Methods that a closed model cannot learn by, and batches that hold no request."""
+    for run in grid.runs(config):
+        if config["models"][run["model"]]["kind"] == "api" and "teacher" in config["methods"][run["method"]]:
+            yield f"run.methods: {run['method']} has a teacher, which no closed model ({run['model']}) has; see run.instead"
+    for name, entry in config["models"].items():
+        if entry["kind"] == "api" and entry["terms"]["batch_tokens"] <= entry["max_new_tokens"]:
+            yield f"models.{name}.terms.batch_tokens: holds no request with a reply of max_new_tokens; raise it"

@@ -35,6 +35,7 @@ SECONDS = {
     "base_policy": Rate(0.2),
     "untrained_policy": Rate(2.6),
     "ready_policy": Rate(5),
+    "bill": Rate(2),
     "rollout": Rate(4.5, 6e-6),
     "rollout_heldout": Rate(2, 2.2e-5),
     "score": Rate(0.7, 2.5e-6),
@@ -135,13 +136,19 @@ def plays(config: dict, place: str) -> list[Play]:
     scenarios = grid.training_scenarios(config, model, method)
     entry = config["tasks"][task]
     if rule in ("select", "sft"):
-        epochs = config["models"][model]["sft"]["epochs"] if rule == "sft" else 1
+        epochs = _epochs(config["models"][model]["sft"]) if rule == "sft" else 1
         return [Play(scenarios * config["methods"][method]["k"] * epochs, entry)]
     split = config["rollout"]["shards"] if in_words(config, place) else 1
     jobs = {"rollout_shard": split, "rollout": 1 if split == 1 else float("inf")}.get(
         rule, 1
     )  # sharded: only put together
     return [Play(scenarios * grid.per_scenario(config, model, method) / jobs, entry)]
+
+
+def _epochs(sft: dict) -> int:
+    """Passes over what was selected; three where a provider may choose [ours]."""
+    epochs = sft.get("epochs", sft.get("n_epochs"))
+    return epochs if isinstance(epochs, int) else 3
 
 
 def in_words(config: dict, place: str) -> bool:

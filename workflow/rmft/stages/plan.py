@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from rmft.stages import bill as closed
 from rmft.stages import expected, finished, program, timetable
 from rmft.stages.check_config import complaint, read_configs
 from rmft.stages.dry_run import Job, read_plan
@@ -154,8 +155,18 @@ def chain(parts: list[list[Cost]], made: list[timetable.Task]) -> str:
     return f"longest chain: {said(seconds)} in {sum(count.values())} jobs, one after another: {rules}"
 
 
-def bill(found: list[Cost], cores: int, gpus: int | None) -> list[str]:
-    """All lines."""
+def dollars(jobs: Iterable[Job], config: dict) -> list[str]:
+    """The bill of every closed model that the jobs ask, and what these jobs are of it."""
+    places, lines = {job.place for job in jobs}, []
+    for name in closed.selected(config):
+        found = closed.items(config, name, closed.CONTEXTS)
+        now = sum(item.usd for item in found if item.place in places)
+        lines += [*closed.said(config, name, found), f"API: {now:.2f} dollars for {name} in these jobs"]
+    return lines or ["API: 0 dollars; no closed model is selected"]
+
+
+def bill(found: list[Cost], cores: int, gpus: int | None, asked: Iterable[str] = ()) -> list[str]:
+    """All lines; ``asked``: those about dollars."""
     found = [cost for cost in found if cost.job.place]
     parts = started(found)
     made = tasks(parts)
@@ -167,7 +178,7 @@ def bill(found: list[Cost], cores: int, gpus: int | None) -> list[str]:
     return [
         *table(found),
         "a job's seconds, tokens, bytes: what the config has it do, at the rate of the nearest finished jobs, or a guess",
-        "API: 0 dollars; no model is called over an API yet",
+        *asked,
         chain(parts, made),
         f"wall time: each job starts as soon as its {room} are free; core h / cores alone would be {spread}",
         f"{len(found):,} jobs{as_one} on {machine}: about {said(wall)}, until {end:%A %H:%M}",
@@ -187,7 +198,7 @@ def work(args: argparse.Namespace) -> None:
     if not any(job.place for job in jobs):
         print("Nothing to do: every job is done.")
         return
-    print(*bill(costs(jobs, config, args.results), args.cores, args.gpus), sep="\n")
+    print(*bill(costs(jobs, config, args.results), args.cores, args.gpus, dollars(jobs, config)), sep="\n")
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -2,7 +2,9 @@
 
 import json
 from argparse import ArgumentParser, Namespace
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +18,7 @@ from rmft.core.tasks import Task
 from rmft.core.trajectory import Play, Trajectory
 from rmft.models.chat import renderer
 from rmft.models.engines import engine_of
-from rmft.models.policy import read_policy
+from rmft.models.policy import Policy, read_policy
 from rmft.models.probing import ask
 from rmft.models.speech import speech_from_config
 from rmft.stages import files, program
@@ -49,21 +51,29 @@ def row(context: Context, record: Trajectory, said: Said, averages: np.ndarray, 
     return {key: ({"best_named": named, "right": right} | told | where)[key] for key in COLUMNS}
 
 
+def asker(policy: Policy, args: Namespace) -> Callable[..., list[Trajectory]]:
+    """What asks a policy on histories of a task, in a context's words. Raises ValueError for one that says nothing."""
+    if policy.kind == "api":
+        return import_module("rmft.stages.rollout_api").asker(policy, args)
+    if policy.kind != "transformers":
+        raise ValueError(f"{args.policy}: is {policy.kind} and says nothing; ask a policy in words")
+    sampling = program.entry(args.sampling, "--sampling", *GENERATION)
+    speech = speech_from_config(program.entry(args.model, "--model"))
+    engine = engine_of(policy, speech, **{key: sampling[key] for key in GENERATION})
+    return partial(ask, engine, renderer(engine.tokenizer, speech))
+
+
 def work(args: Namespace) -> None:
     """Ask on all histories, kind by kind."""
     torch.set_num_threads(args.threads)
     task, size = program.task(args.task), program.entry(args.probe, "--probe", "histories", "replies")
-    context, sampling = read_context(args.contexts, task), program.entry(args.sampling, "--sampling", *GENERATION)
+    context = read_context(args.contexts, task)
     if not all(isinstance(size[key], int) and size[key] > 0 for key in ("histories", "replies")):
         raise ValueError(f"--probe: histories and replies must be 1 or more, not {args.probe}")
     read, policy = reader(context, read_phrases(args.phrases)), read_policy(args.policy)
-    if policy.kind != "transformers":
-        raise ValueError(f"{args.policy}: is {policy.kind} and says nothing; ask a policy in words")
-    speech = speech_from_config(program.entry(args.model, "--model"))
-    engine = engine_of(policy, speech, **{key: sampling[key] for key in GENERATION})
-    render, lines = renderer(engine.tokenizer, speech), []
+    asks, lines = asker(policy, args), []
     for kind in histories(task, size["histories"]):
-        records = ask(engine, render, context, task, kind, replies=size["replies"])
+        records = asks(context, task, kind, replies=size["replies"])
         for i, (record, averages) in enumerate(zip(records, before_the_last(task, context, records), strict=True)):
             said = read(record.chats[-1][-1]["content"])
             lines.append(row(context, record, said, averages, **_named(kind, i // size["replies"], context)))

@@ -19,7 +19,11 @@ from rmft.stages.fingerprint import fingerprint
 from rmft.stages.wording import read_context
 
 # What plays, by the kind of policy: imported by name, so that a rule depends on the code of its own kind alone.
-PLAYERS = {"transformers": "rmft.stages.rollout_words", "numeric": "rmft.stages.rollout_numbers"}
+PLAYERS = {
+    "transformers": "rmft.stages.rollout_words",
+    "numeric": "rmft.stages.rollout_numbers",
+    "api": "rmft.stages.rollout_api",
+}
 
 
 def _shard(text: str, chunks: int) -> tuple[int, int]:

@@ -23,7 +23,7 @@ def work(args: Namespace) -> None:
     check_episodes(table, args.trajectories)
     play = files.plays(table, args.trajectories)
     curve = regret_curve(task.environment, play)
-    read = [not {"fallback", "none"} & set(status) for status in table["parse_status"].to_pylist()]
+    read = [not {"fallback", "refused", "empty", "none"} & set(status) for status in table["parse_status"].to_pylist()]
     columns = {
         "trajectory_id": table["trajectory_id"],
         "scenario_id": table["scenario_id"],

@@ -21,7 +21,11 @@ from rmft.stages.fingerprint import fingerprint
 from rmft.stages.lock import held
 
 # What trains, by the kind of policy: imported by name, so that a rule depends on the code of its own kind alone.
-TRAINERS = {"transformers": "rmft.stages.sft_words", "numeric": "rmft.stages.sft_numbers"}
+TRAINERS = {
+    "transformers": "rmft.stages.sft_words",
+    "numeric": "rmft.stages.sft_numbers",
+    "api": "rmft.stages.sft_api",
+}
 _VALIDATION_SHARE = 8  # every eighth scenario is held out of the training to watch the loss
 
 
@@ -82,17 +86,23 @@ def _make(args: Namespace, settings: dict, scratch: Path, check: Callable[[], No
     if parent.iteration != args.iteration - 1:
         raise ValueError(f"{args.policy}: iteration {parent.iteration} is no parent of {args.iteration}; delete it")
     parts = selected_rows(args.trajectories, args.selected)
-    lora = settings.get("adapter") == "lora"
-    folder = args.output.parent / ("adapter" if lora else "model")
-    building = folder.with_name(f".{folder.name}.tmp")
-    shutil.rmtree(building, ignore_errors=True)
     seed = derive("sft", parent.digest, args.seed, args.iteration)
     trainer = import_module(TRAINERS[parent.kind])
-    where = {"folder": building, "scratch": scratch / _identity(args, settings, parent, parts, seed)}
-    curve, conversations = trainer.train(parent, parts, settings, args, **where, seed=seed)
-    check()
-    shutil.rmtree(folder, ignore_errors=True)
-    building.replace(folder)
+    if parent.kind == "api":
+        model, curve, conversations = trainer.train(parent, parts, settings, args, seed=seed)
+        made = {"model": model, "adapter": None, "digest": ""}
+    else:
+        lora = settings.get("adapter") == "lora"
+        folder = args.output.parent / ("adapter" if lora else "model")
+        building = folder.with_name(f".{folder.name}.tmp")
+        shutil.rmtree(building, ignore_errors=True)
+        where = {"folder": building, "scratch": scratch / _identity(args, settings, parent, parts, seed)}
+        curve, conversations = trainer.train(parent, parts, settings, args, **where, seed=seed)
+        check()
+        shutil.rmtree(folder, ignore_errors=True)
+        building.replace(folder)
+        made = {"model": parent.model if lora else str(folder), "adapter": str(folder) if lora else None}
+        made["digest"] = weights_digest(folder)
     made_by = {
         "stage": "sft",
         "seed": args.seed,
@@ -102,10 +112,8 @@ def _make(args: Namespace, settings: dict, scratch: Path, check: Callable[[], No
     }
     policy = Policy(
         kind=parent.kind,
-        model=parent.model if lora else str(folder),
         revision=parent.revision,
-        adapter=str(folder) if lora else None,
-        digest=weights_digest(folder),
+        **made,
         parent=str(args.policy),
         iteration=args.iteration,
         made_by=made_by,
