@@ -79,7 +79,7 @@ def test_batches_keep_within_the_token_budget(shop):
         lines = [json.loads(line) for line in shop.provider.files[batch["input_file_id"]]["data"].splitlines()]
         tokens = sum(len(m["content"]) / 4 + 4 for line in lines for m in line["body"]["messages"]) + 27 * len(lines)
         assert tokens <= 250 or len(lines) == 1
-    assert len(shop.provider.batches) > 4
+    assert len(shop.provider.batches) > 2  # one for each step, if all had room
 
 
 ODD = {"refused": "refused", "content_filter": "refused", "filtered": "refused", "empty": "empty", "null": "empty"}

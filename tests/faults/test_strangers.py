@@ -22,6 +22,7 @@ SAFE_PARAMS = {
     "scenarios",
     "per_scenario",
     "output",
+    "python",  # quoted by rules/models.smk
     "targets",
     "teacher",
 }

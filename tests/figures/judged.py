@@ -38,6 +38,7 @@ def write(folder: Path) -> None:
         "probes": probes(own),
     }
     for name, table in tables.items():
+        (folder / f"{name}.csv").unlink(missing_ok=True)  # with its seal
         table.to_csv(folder / f"{name}.csv", index=False, lineterminator="\n")
     unrun = CLAIM | UNRUN | {"id": "C1", "model": "phi", "verdict": "not run", "command": "snakemake --profile slurm"}
     judged = [CLAIM | {"verdict": "reproduced"}, CLAIM | {"id": "C9", "verdict": "not reproduced"}, unrun]

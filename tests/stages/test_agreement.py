@@ -63,7 +63,6 @@ def test_regrets_of_other_rewards_are_refused() -> None:
         ("value", 0, [None, 1.0]),
         ("name", 1, None),
         ("information_regret", 2, -math.inf),
-        ("information_regret", 0, None),
     ],
 )
 def test_a_cell_that_is_empty_or_not_finite_is_named(tmp_path: Path, column: str, row: int, value: object) -> None:

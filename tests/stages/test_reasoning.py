@@ -202,6 +202,12 @@ def test_the_same_cells_give_the_same_bytes(made: Path) -> None:
     assert first == {path.name: path.read_bytes() for path in (made / "out").iterdir()}
 
 
+def put(table: pa.Table, path: Path) -> None:
+    """Write it in the place of a file and its seal."""
+    path.unlink()
+    pq.write_table(table, path)
+
+
 def break_cell(cells: Path, what: str) -> None:
     """Damage one cell."""
     folder = cells / "tiny/mab/rmft/seed1/iter1"
@@ -211,11 +217,11 @@ def break_cell(cells: Path, what: str) -> None:
         case "missing":
             reasoning.unlink()
         case "fewer":
-            pq.write_table(table.slice(5), reasoning)
+            put(table.slice(5), reasoning)
         case "suite":
-            pq.write_table(table.slice(0, 0), reasoning)
+            put(table.slice(0, 0), reasoning)
         case "column":
-            pq.write_table(table.drop(["stated"]), reasoning)
+            put(table.drop(["stated"]), reasoning)
         case "no probes":
             probes.unlink()
         case "empty":
@@ -290,14 +296,17 @@ def test_messages_of_another_length_are_refused(cell: Path, task_entry: dict, st
         ({}, "policy.json: is numeric and says nothing; ask a policy in words"),
         ({"probe": {"histories": 0, "replies": 1}}, "--probe: histories and replies must be 1 or more"),
         ({"probe": {"histories": 1}}, "--probe: must be a mapping with replies"),
-        ({"sampling": {"temperature": 1.0}}, "--sampling: must be a mapping with max_new_tokens"),
+        (
+            {"kind": "transformers", "sampling": {"temperature": 1.0}},
+            "--sampling: must be a mapping with max_new_tokens",
+        ),
         ({"policy": "none.json"}, "none.json: not a policy"),
     ],
 )
 def test_probe_refuses_in_one_line(
     task_entry: dict, sampling: dict, tmp_path: Path, capsys: pytest.CaptureFixture, flags: dict, said: str
 ) -> None:
-    entry = {"kind": "numeric", "model": "m", "revision": None, "adapter": None, "digest": ""}
+    entry = {"kind": flags.pop("kind", "numeric"), "model": "m", "revision": None, "adapter": None, "digest": ""}
     entry |= {"parent": None, "iteration": 0, "made_by": {}}
     (tmp_path / "policy.json").write_text(json.dumps(entry))
     given = {"policy": tmp_path / "policy.json", "task": task_entry, **READ, "sampling": sampling, "probe": ASKED}

@@ -326,7 +326,9 @@ def test_a_missing_file_is_one_line(name: str, results: Path, tmp_path: Path, ca
 
 def test_a_column_that_lacks_is_named(results: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     path = results / "baselines" / "mab-gaussian" / "greedy.parquet"
-    pq.write_table(pq.read_table(path).drop_columns("lucky"), path)
+    table = pq.read_table(path).drop_columns("lucky")
+    path.unlink()  # with its seal
+    pq.write_table(table, path)
     assert run(results, tmp_path / "out") == 1
     assert f"{path}: column lucky is missing" in capsys.readouterr().err
 

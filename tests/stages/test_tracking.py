@@ -25,6 +25,7 @@ ENTRY = {
 TASK = task_from_config("moving", ENTRY)
 POLICIES = {"best": {"policy": "per_step_oracle"}, "greedy": {"policy": "greedy"}, "random": {"policy": "random"}}
 EPISODES = 40
+BLANK = {"string": "", "int32": 0, "int64": 0, "uint64": 0}
 ROW = {"model": "", "task": "moving", "kind": "baseline", "seed": "all", "iteration": pd.NA, "suite": "in-distribution"}
 
 
@@ -39,7 +40,7 @@ def heldout(path: Path, entry: dict) -> None:
     """A cell's held-out file: the task as it stands, and a suite that must not be counted."""
     episodes = draw_heldout(TASK, policy="x", scenarios=range(EPISODES))
     did = play(entry, TASK, episodes)
-    empty = {field.name: [None] * EPISODES for field in files.HELDOUT}
+    empty = {field.name: [BLANK.get(str(field.type), [])] * EPISODES for field in files.HELDOUT}
     told = {"actions": list(did.actions), "rewards": list(did.rewards), "mean_rewards": files.lists(did.means)}
     none = {"policies": [[]] * EPISODES, "reward_vectors": [[]] * EPISODES, "task": [json.dumps(ENTRY)] * EPISODES}
     sizes = {"arms": [3] * EPISODES, "horizon": [10] * EPISODES}
