@@ -78,8 +78,8 @@ def bought_once(shop):
     assert sum(book["reserved"] for book in books) == pytest.approx(0, abs=1e-9)
 
 
-def finetune(shop, start):
-    """A fine-tuning on what was selected, as the rule starts it."""
+def finetune(shop, start, *, seed=0, cell="next"):
+    """A fine-tuning on what was selected, into a cell, as the rule starts it."""
     return start(
         "sft",
         shop.folder,
@@ -87,9 +87,9 @@ def finetune(shop, start):
         trajectories=shop.folder / "cell/trajectories.parquet",
         selected=shop.folder / "cell/selected.jsonl",
         model=shop.model(),
-        seed=0,
+        seed=seed,
         iteration=1,
-        output=shop.folder / "next/policy.json",
+        output=shop.folder / cell / "policy.json",
     )
 
 
@@ -190,17 +190,7 @@ def test_the_key_is_written_nowhere(shop, stage_process, mode):
         assert process.returncode == 0, said[1]
         shop.provider.key = "another"
         (shop.folder / "next/policy.json").unlink()
-        refused = stage_process(
-            "sft",
-            shop.folder,
-            policy=shop.folder / "cell/policy.json",
-            trajectories=shop.folder / "cell/trajectories.parquet",
-            selected=shop.folder / "cell/selected.jsonl",
-            model=shop.model(),
-            seed=1,
-            iteration=1,
-            output=shop.folder / "other/policy.json",
-        )
+        refused = finetune(shop, stage_process, seed=1, cell="other")
         complaint = refused.communicate(timeout=120)
     finally:
         del os.environ["OPENAI_LOG"]

@@ -8,9 +8,8 @@ import pyarrow as pa
 
 from rmft.models.answer import answer_alone
 from rmft.models.finetune import finetune
+from rmft.models.passes import Rows
 from rmft.models.policy import Policy, load_tokenizer
-
-Rows = list[tuple[list[int], list[int]]]  # token ids and loss mask
 
 
 def train(
