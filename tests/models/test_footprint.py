@@ -9,14 +9,14 @@ import torch
 from peft import LoraConfig, get_peft_model
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
-from transformers import AutoModelForCausalLM, LlamaConfig, Phi3Config, Qwen3Config
+from transformers import AutoModelForCausalLM, Gemma2Config, LlamaConfig, Phi3Config, Qwen3Config
 
 from rmft.models.footprint import Footprint, Shape, shape_of
 from rmft.models.learner import Learner
 from rmft.models.packed_attention import PACKED
 from rmft.models.recipe import recipe_of
 
-TOKENS = 2049
+TOKENS = 1025
 SIZES = {
     "vocab_size": 2003, "hidden_size": 64, "num_hidden_layers": 4, "num_attention_heads": 4, "num_key_value_heads": 2,
     "intermediate_size": 160, "max_position_embeddings": 4096, "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2,
@@ -25,6 +25,7 @@ FAMILIES = {
     "qwen3": Qwen3Config(**SIZES, head_dim=16, tie_word_embeddings=True),
     "llama": LlamaConfig(**SIZES),
     "phi3": Phi3Config(**SIZES),
+    "gemma2": Gemma2Config(**SIZES, head_dim=16, query_pre_attn_scalar=16, sliding_window=4096),
 }
 WAYS = [(None, False), (8, False), (8, True)]
 
@@ -88,17 +89,18 @@ def test_weights_are_counted_to_the_last_one(family: str) -> None:
 @pytest.mark.parametrize("chunk", [32, None])
 @pytest.mark.parametrize("checkpointing", [False, True])
 @pytest.mark.parametrize(("rank", "bfloat16"), WAYS)
+@pytest.mark.parametrize("family", ["qwen3", "gemma2"])
 def test_the_peak_of_a_pass_is_within_a_tenth(
-    rank: int | None, bfloat16: bool, checkpointing: bool, chunk: int | None
+    family: str, rank: int | None, bfloat16: bool, checkpointing: bool, chunk: int | None
 ) -> None:
     """Forward and back, gradients included; the weights stand beside."""
     torch.set_num_threads(1)
     keys = {"activation_checkpointing": checkpointing} | ({"loss_chunk": chunk} if chunk else {})
-    ours = learner("qwen3", rank, bfloat16, **keys)
+    ours = learner(family, rank, bfloat16, **keys)
     tensors = a_pass(ours)
     with Alive() as alive:
         ours(*tensors).backward()
-    shape = shape_of(FAMILIES["qwen3"].to_dict())
+    shape = shape_of(FAMILIES[family].to_dict())
     known = Footprint(shape, TOKENS, rank, "all-linear", bfloat16, checkpointing, chunk)
     assert known.kept + known.working + 4 * known.trained == pytest.approx(alive.peak, rel=0.1)
 
@@ -130,6 +132,14 @@ EIGHT = Shape(36, 4096, 32, 8, 128, 12288, 151936, False, "qwen3")
 def test_the_shape_of_qwen3_8b_has_its_weights() -> None:
     assert EIGHT.parameters == 8_190_735_360  # as its model card counts: 8.2 thousand million, 6.95 without embeddings
     assert Footprint(EIGHT, 1, rank=16).flops_per_token == 4 * (8_190_735_360 - 151936 * 4096 - 36 * 8448 - 4096)
+
+
+def test_scores_that_are_capped_cost_the_square_of_the_longest_trajectory() -> None:
+    """42 layers, 16 heads: eight bytes a score kept in each, and as many again going back through one."""
+    nine = Shape(42, 3584, 16, 8, 256, 14336, 256000, True, "gemma2")
+    assert nine.parameters == 9_241_705_984  # as its model card counts: 9.24 thousand million
+    long, short = (Footprint(nine, 8192, loss_chunk=64, longest=tokens) for tokens in (8192, 1024))
+    assert long.bytes - short.bytes == (42 * (8 * 16 + 1) + 8 * 16) * 8192 * (8192 - 1024)
 
 
 def test_more_memory_is_asked_for_by_more_of_anything() -> None:

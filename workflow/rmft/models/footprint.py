@@ -1,8 +1,9 @@
 """Memory and time of a fine-tuning by formula, before a GPU is asked for. Standard library only: `make plan` imports this.
 
-Bytes that autograd keeps were counted with torch's saved-tensor hooks on Qwen3, Llama and Phi-3 blocks; the tests count them
-again. Gemma-2's soft-capped scores, which exist as a whole, come on top. Where blocks are computed again, that all gradients
-are there at once is an upper bound. ``tokens``: of a pass; floats have 4 bytes, bfloat16 has 2.
+Bytes that autograd keeps were counted with torch's saved-tensor hooks on Qwen3, Llama, Phi-3 and Gemma-2 blocks; the tests
+count them again. Gemma-2's soft-capped scores exist as a whole: they grow with the square of a trajectory. Where blocks are
+computed again, that all gradients are there at once is an upper bound. ``tokens``: of a pass; floats have 4 bytes, bfloat16
+has 2.
 """
 
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ _START = 120.0  # seconds to load a large model [ours]
 _FLOATS, _HALVES = 4, 2
 _FUSED = ("phi3",)  # one map gives query, key and value, another both parts of the MLP
 _NORMED = ("qwen3",)  # query and key are normalised
+_CAPPED = ("gemma2",)  # four norms, tanh bounds scores and logits, keys and values are repeated for each head
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ class Shape:
     @property
     def parameters(self) -> int:
         """All weights."""
-        norms = 2 * self.width + 2 * self.head_dim * (self.family in _NORMED)
+        norms = (4 if self.family in _CAPPED else 2) * self.width + 2 * self.head_dim * (self.family in _NORMED)
         return self.matrices + self.vocabulary * self.width * (not self.tied) + self.layers * norms + self.width
 
     def adapters(self, rank: int, modules: str | tuple[str, ...] = "all-linear") -> int:
@@ -75,7 +77,8 @@ def shape_of(config: dict) -> Shape:
 @dataclass(frozen=True)
 class Footprint:
     """A fine-tuning of a shape. ``rank`` of LoRA on ``modules``; None: all weights. ``loss_chunk``: positions whose logits
-    exist at once; None: all of the pass. ``processes``: GPUs that share weights and optimiser."""
+    exist at once; None: all of the pass. ``processes``: GPUs that share weights and optimiser. ``longest``: tokens of the
+    longest trajectory; None: the pass is one."""
 
     shape: Shape
     tokens: int
@@ -85,6 +88,7 @@ class Footprint:
     checkpointing: bool = False
     loss_chunk: int | None = None
     processes: int = 1
+    longest: int | None = None
 
     @property
     def trained(self) -> int:
@@ -106,13 +110,11 @@ class Footprint:
         """Bytes that autograd keeps of one block."""
         shape, size = self.shape, _HALVES if self.bfloat16 else _FLOATS
         query, key = shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim
-        each = (
-            4 * size * shape.mlp
-            + 3 * size * query
-            + 2 * size * key
-            + self._norms * shape.width
-            + _FLOATS * (shape.heads + 2)
-        )
+        each = 4 * size * shape.mlp + self._norms * shape.width
+        if shape.family in _CAPPED:
+            each += 4 * size * query + 4 * _FLOATS + (self.longest or self.tokens)  # the last of these: who sees whom
+        else:
+            each += 3 * size * query + 2 * size * key + _FLOATS * (shape.heads + 2)
         if shape.family in _NORMED:
             more = 8 if not self.bfloat16 and self.rank is None else 6 if self.rank is None else 4
             each += more * (query + key) + _FLOATS * (shape.heads + shape.kv_heads)
@@ -120,11 +122,13 @@ class Footprint:
             each += size * (query + key)
         if self.rank is not None:
             each += size * self.rank * len([name for name in shape.linears if self._adapted(name)])
-        return each * self.tokens
+        return each * self.tokens + 8 * self._scores  # of scores, tanh and softmax
 
     @property
     def _norms(self) -> int:
-        """Bytes that a block keeps of what goes into and comes out of its two norms, per token and width."""
+        """Bytes that a block keeps of what goes into and comes out of its norms, per token and width."""
+        if self.shape.family in _CAPPED:
+            return 40 if self.rank is None else 26 if self.bfloat16 else 24
         if not self.bfloat16:
             return 24 if self.rank is None else 16
         if self.rank is None:
@@ -147,11 +151,19 @@ class Footprint:
         return (14 if self.rank is None else 4 if self.bfloat16 else 10) * self.shape.width * self.tokens
 
     @property
+    def _scores(self) -> int:
+        """Scores of a block that exist as a whole, of all heads: soft-capped ones."""
+        return self.shape.heads * self.tokens * (self.longest or self.tokens) * (self.shape.family in _CAPPED)
+
+    @property
     def working(self) -> float:
-        """Bytes at work going back, beside what is kept: logits and their gradients in three copies of floats; or, with the
-        ends let go, what a block computes again and the gradients of its MLP."""
-        logits = 3 * _FLOATS * min(self.loss_chunk or self.tokens, self.tokens) * self.shape.vocabulary
-        return max(logits, self.block * self.checkpointing + 8 * self.shape.mlp * self.tokens - self._ends)
+        """Bytes at work going back, beside what is kept: logits and their gradients in three copies of floats (and a half,
+        capped); or, with the ends let go, what a block computes again and the gradients of its MLP or of its scores."""
+        size = _HALVES if self.bfloat16 else _FLOATS
+        copies = 14 if self.shape.family in _CAPPED else 3 * _FLOATS
+        logits = copies * min(self.loss_chunk or self.tokens, self.tokens) * self.shape.vocabulary
+        inside = max(8 * self.shape.mlp * self.tokens, (_FLOATS + size) * self._scores)
+        return max(logits, self.block * self.checkpointing + inside - self._ends)
 
     @property
     def bytes(self) -> float:
