@@ -156,3 +156,23 @@ def test_pins_are_exact_and_complete():
     for name in names:
         pinned = set((ROOT / f"envs/{name}.txt").read_text().splitlines())
         assert set((ROOT / f"envs/{name}.in").read_text().splitlines()[1:]) <= pinned
+
+
+def anchors(page: Path) -> set[str]:
+    """What a link may point to in a page: its headings, as they are made into addresses."""
+    headings = re.findall(r"^#+ (.*)$", re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.M | re.S), re.M)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("docs/*.md"))]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_no_link_of_a_page_is_broken(page: Path):
+    for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text()):
+        if link.startswith("https://"):
+            continue
+        name, _, place = link.partition("#")
+        target = page.parent / name if name else page
+        assert target.exists(), link
+        assert not place or place in anchors(target), link
