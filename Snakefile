@@ -1,7 +1,8 @@
 # Iterative Regret-Minimization Fine-Tuning: roll out, score, select, fine-tune, and again; then evaluate and draw.
 from snakemake.utils import min_version
 
-from rmft.stages.check_config import complaint, refuse, unreadable
+from rmft.stages.check_config import complaint, refuse
+from rmft.stages.config_files import unreadable
 
 min_version("9.0")
 refuse(unreadable(["config.yaml", "config.laptop.yaml", *workflow.overwrite_configfiles]))
@@ -26,9 +27,6 @@ wildcard_constraints:
     iteration="[0-9]+",
     baseline="[a-z0-9-]+",
     figure="[a-z_]+",
-    space="ball|simplex",
-    arms="[0-9]+",
-    architecture="[a-z0-9-]+",
 
 
 localrules:

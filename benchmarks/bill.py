@@ -12,7 +12,7 @@ from pathlib import Path
 from measure import ROOT, Row, number
 
 from rmft.stages import finished, plan
-from rmft.stages.check_config import read_configs
+from rmft.stages.config_files import read_configs
 from rmft.stages.dry_run import Job, read_plan
 
 PARTS = ("Snakefile", "config.yaml", "config.laptop.yaml", "profiles", "workflow")

@@ -15,7 +15,7 @@ import yaml
 from measure import ROOT, Row, number, seconds, side_by_side, table
 
 from rmft.stages import grid, status
-from rmft.stages.check_config import read_configs
+from rmft.stages.config_files import read_configs
 from rmft.stages.dry_run import read_plan
 
 PARTS = ("Snakefile", "config.yaml", "config.laptop.yaml", "profiles", "workflow")

@@ -25,7 +25,7 @@ import yaml
 from measure import ROOT, Row, number, say, seconds, table
 
 from rmft.stages import timetable
-from rmft.stages.check_config import read_configs
+from rmft.stages.config_files import read_configs
 from rmft.stages.dry_run import read_plan
 from rmft.stages.plan import costs, held, started, tasks
 

@@ -15,7 +15,7 @@ from filelock import FileLock
 
 from rmft.core.prompts import Context, context_from_config
 from rmft.core.tasks import Episodes, Task, draw_episodes, task_from_config
-from rmft.stages.check_config import lay_over
+from rmft.stages.config_files import lay_over
 
 REPOSITORY = Path(__file__).parents[1]
 CONTEXTS = REPOSITORY / "workflow/scenarios"

@@ -11,7 +11,8 @@ from rmft.models.openai_examples import examples, last_lines
 from rmft.models.openai_spending import Spending, total
 from rmft.models.openai_store import Journal, recall, remember
 from rmft.models.openai_terms import terms_from_config
-from rmft.stages.check_config import complaint, lay_over, read_configs
+from rmft.stages.check_config import complaint
+from rmft.stages.config_files import lay_over, read_configs
 
 ROOT = Path(__file__).parents[2]
 CONFIGS = [ROOT / name for name in ("config.yaml", "config.laptop.yaml")]

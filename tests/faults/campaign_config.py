@@ -16,7 +16,7 @@ from pathlib import Path
 import yaml
 
 from report import ROOT, Count, say
-from rmft.stages import check_config, grid
+from rmft.stages import check_config, config_files, grid
 from texts import TEXTS
 
 CONFIGS = ("config.yaml", "config.laptop.yaml")
@@ -150,10 +150,10 @@ def verdict(mutant: Mutant, folder: Path) -> str | None:
     paths = [folder / name for name in CONFIGS]
     signal.alarm(SECONDS)
     try:
-        if wrong := check_config.unreadable(paths):
+        if wrong := config_files.unreadable(paths):
             return wrong
-        config = check_config.read_configs(paths[:1])
-        config = check_config.read_configs(paths) if config.get("door") == "laptop" else config
+        config = config_files.read_configs(paths[:1])
+        config = config_files.read_configs(paths) if config.get("door") == "laptop" else config
         if (wrong := check_config.complaint(config)) is None:
             runs = sum(run["iterations"] for run in grid.runs(config))
             if runs > JOBS:

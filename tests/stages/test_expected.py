@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from rmft.stages import expected
-from rmft.stages.check_config import lay_over, read_configs
+from rmft.stages.config_files import lay_over, read_configs
 
 ROOT = Path(__file__).parents[2]
 ROLLOUT = "rollout/tiny/mab-gaussian/rmft/seed0/iter1"

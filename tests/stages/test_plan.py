@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from rmft.stages import expected, plan
-from rmft.stages.check_config import read_configs
+from rmft.stages.config_files import read_configs
 from rmft.stages.dry_run import read_plan
 
 ROOT = Path(__file__).parents[2]

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from rmft.stages import grid, status
-from rmft.stages.check_config import read_configs
+from rmft.stages.config_files import read_configs
 
 ROOT = Path(__file__).parents[2]
 CONFIGS = [ROOT / "config.yaml", ROOT / "config.laptop.yaml"]

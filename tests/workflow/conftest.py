@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from rmft.figures import FIGURES
-from rmft.stages.check_config import lay_over
+from rmft.stages.config_files import lay_over
 from rmft.stages.dry_run import read_plan
 
 REPOSITORY = Path(__file__).parents[2]

@@ -11,7 +11,8 @@ from rmft.core.drifts import DRIFTS
 from rmft.core.information import knowable
 from rmft.core.rewards import PROCESSES
 from rmft.core.tasks import CHOICES, task_from_config, under_suite
-from rmft.stages.check_config import WORKFLOW, complaint, lay_over, main
+from rmft.stages.check_config import WORKFLOW, complaint, main
+from rmft.stages.config_files import lay_over
 
 ROOT = WORKFLOW.parent
 PAPER = yaml.safe_load((ROOT / "config.yaml").read_text())

@@ -25,7 +25,7 @@ from rmft.models.engines import engine_of
 from rmft.models.families import save
 from rmft.models.policy import Policy
 from rmft.models.speech import speech_from_config
-from rmft.stages.check_config import lay_over
+from rmft.stages.config_files import lay_over
 
 ROOT = Path(__file__).parents[2]
 BLOCK = re.compile(r"^<!-- example: (\w+) -->\n```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from rmft.stages.check_config import lay_over
+from rmft.stages.config_files import lay_over
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "workflow/rmft"

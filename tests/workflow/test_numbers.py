@@ -4,7 +4,7 @@ import re
 
 import yaml
 
-from rmft.stages.check_config import lay_over
+from rmft.stages.config_files import lay_over
 
 SELECTION = {"tasks": ["numbers-fol", "numbers-mab"], "methods": ["rmft", "hindsight"], "seeds": [0], "iterations": 2}
 SMALL = {"run": {"instead": {"numbers-mab": {"methods": ["rmft"], "iterations": 1}}, "numbers": SELECTION}}

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from rmft.stages.check_config import complaint, lay_over, read_configs
+from rmft.stages.check_config import complaint
+from rmft.stages.config_files import lay_over, read_configs
 
 ROOT = Path(__file__).parents[2]
 MODELS = ("phi-3-5-mini", "gemma-2-9b", "qwen3-8b")

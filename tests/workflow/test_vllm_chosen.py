@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from rmft.stages.check_config import complaint, lay_over, read_configs
+from rmft.stages.check_config import complaint
+from rmft.stages.config_files import lay_over, read_configs
 
 ROOT = Path(__file__).parents[2]
 CONFIG = read_configs([ROOT / "config.yaml", ROOT / "config.laptop.yaml"])

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from rmft.stages.check_config import complaint, read_configs, unreadable
+from rmft.stages.check_config import complaint
+from rmft.stages.config_files import read_configs, unreadable
 from rmft.stages.yaml_files import DEPTH, VALUES, read_yaml
 
 BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(

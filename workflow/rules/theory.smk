@@ -1,6 +1,12 @@
 # The theorem: what numeric models learn towards the best policy in hindsight, against closed forms (docs/theorem.md).
 
 
+wildcard_constraints:
+    space="ball|simplex",
+    arms="[0-9]+",
+    architecture="[a-z0-9-]+",
+
+
 rule theorem:
     """Linear attention by gradient descent, at every T, s, covariance and seed of one space and number of arms."""
     output:

@@ -17,7 +17,8 @@ from pathlib import Path
 from rmft.core.prices import MESSAGE, REPLY, Prices, Steps, tokens_of
 from rmft.core.tasks import task_from_config
 from rmft.stages import files, grid, program
-from rmft.stages.check_config import WORKFLOW, read_configs
+from rmft.stages.check_config import WORKFLOW
+from rmft.stages.config_files import read_configs
 from rmft.stages.wording import read_context
 
 KEY = "OPENAI_API_KEY"

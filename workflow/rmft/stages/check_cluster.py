@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from rmft.stages.check_config import mend
+from rmft.stages.schema import mend
 from rmft.stages.yaml_files import read_yaml
 
 SLOWEST_POLL = 180  # seconds: the executor asks for the state of its jobs at least so often

@@ -6,20 +6,19 @@ The Snakefile calls ``complaint`` at every parse: nothing heavier than numpy is 
 """
 
 import argparse
-import math
 import sys
-from collections.abc import Iterable, Iterator
-from functools import cache, reduce
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
-
-import yaml
 
 from rmft.core.information import knowable
 from rmft.core.policies import policy_from_config
 from rmft.core.tasks import task_from_config, under_suite
 from rmft.core.tuning import candidates
 from rmft.stages import check_models
+from rmft.stages.config_files import read_configs
 from rmft.stages.grid import runs
+from rmft.stages.refusals import of_schema
 from rmft.stages.schema import mend, read_schema
 from rmft.stages.yaml_files import read_yaml
 
@@ -35,110 +34,10 @@ SELECTIONS = {
 }
 
 
-def lay_over(below: dict, above: dict) -> dict:
-    """``above`` laid over ``below``: mappings merge, anything else replaces. As Snakemake lays its config files."""
-    merged = dict(below)
-    for key, value in above.items():
-        both = isinstance(value, dict) and isinstance(below.get(key), dict)
-        merged[key] = lay_over(below[key], value) if both else value
-    return merged
-
-
-def read_config(path: Path) -> dict:
-    """What one config file says. Raises ValueError, naming the file and the mend, where it is none."""
-    said = read_yaml(path)
-    if not isinstance(said, dict):
-        raise ValueError(f"{path}: must be a mapping of keys; mend it")
-    if "__use_yte__" in said:
-        raise ValueError(f"{path}: __use_yte__: has Snakemake run code from the file; take it out")
-    return said
-
-
-def read_configs(paths: Iterable[Path]) -> dict:
-    """The config that files make, later ones laid over earlier ones."""
-    return reduce(lay_over, map(read_config, paths), {})
-
-
-def unreadable(paths: Iterable[str | Path]) -> str | None:
-    """What is wrong with the first config file that cannot be read, or None. To be asked before Snakemake reads it."""
-    try:
-        for path in filter(Path.exists, map(Path, paths)):
-            read_config(path)
-    except ValueError as error:
-        return str(error)
-    return None
-
-
 def refuse(wrong: str | None) -> None:
     """End the program by one line where something is wrong with the config."""
     if wrong:
         sys.exit(f"config: {wrong}")
-
-
-def unknown_key(error: object) -> tuple[str, str]:
-    """The first key that the schema does not know, and the mend."""
-    known = error.schema["properties"]
-    key = next(key for key in error.instance if key not in known)
-    return f".{key}", f"unknown key; {mend(key, known)}"
-
-
-def shown(value: object) -> str:
-    """A value as Python writes it, cut where it is long."""
-    text = repr(value)
-    return text if len(text) <= 100 else f"{text[:90]}... ({len(text):,} letters)"
-
-
-def number_or_text(value: object) -> str:
-    """How a wrong type is said; YAML reads 1e-3 as text, which deserves a word."""
-    try:
-        number = float(value) if isinstance(value, str) else None
-    except ValueError:
-        number = None
-    return (
-        f"not {shown(value)}"
-        if number is None
-        else f"not the text {shown(value)}; write {yaml.safe_dump(number).split()[0]}"
-    )
-
-
-def wording(error: object) -> tuple[str, str]:
-    """What is appended to the error's key, and what is said about it."""
-    value, limit = error.instance, error.validator_value
-    if error.validator == "additionalProperties":
-        return unknown_key(error)
-    if error.validator == "required":
-        key = next(key for key in limit if key not in value)
-        return f".{key}", f"missing; {error.schema['properties'].get(key, {}).get('description', 'add it')}"
-    sayings = {
-        "enum": lambda: f"must be one of {', '.join(map(str, limit))}, not {shown(value)}; {mend(value, limit)}",
-        "type": lambda: f"must be of type {limit}, {number_or_text(value)}",
-        "minimum": lambda: f"must be {limit} or more, not {shown(value)}",
-        "exclusiveMinimum": lambda: f"must be above {limit}, not {shown(value)}",
-        "maximum": lambda: f"must be {limit} or less, not {shown(value)}",
-        "minItems": lambda: "must name at least one",
-        "maxItems": lambda: f"must name {limit} at most, not {len(value)}",
-        "maxLength": lambda: f"must have {limit} letters at most, not {len(value)}",
-        "minProperties": lambda: "must say at least one thing",
-        "uniqueItems": lambda: f"must not say a thing twice: {shown(value)}",
-        "pattern": lambda: f"{shown(value)} must be made of a-z, 0-9 and single hyphens, as it becomes a folder's name",
-    }
-    return "", sayings.get(error.validator, lambda: shown(error.message))()
-
-
-def of_schema(config: dict, schema: dict) -> Iterator[str]:
-    """What the schema refuses, one line each, in the order of the keys."""
-    from jsonschema import Draft202012Validator
-    from jsonschema.validators import extend
-
-    kinds = Draft202012Validator.TYPE_CHECKER.redefine_many(
-        {
-            "integer": lambda _, value: isinstance(value, int) and not isinstance(value, bool),
-            "number": lambda _, value: type(value) in (int, float) and math.isfinite(value),
-        }
-    )
-    for error in extend(Draft202012Validator, type_checker=kinds)(schema).iter_errors(config):
-        more, said = wording(error)
-        yield f"{'.'.join(map(str, error.absolute_path))}{more}".lstrip(".") + f": {said}"
 
 
 def of_run(config: dict) -> Iterator[str]:

@@ -9,7 +9,7 @@ import yaml
 
 from rmft.core.information import knowable
 from rmft.core.tasks import task_from_config
-from rmft.stages.check_config import mend
+from rmft.stages.schema import mend
 
 USUAL = {"interaction": "dialogue", "output": "action"}
 TARGET = "results/claims.json"

@@ -10,10 +10,10 @@ import pandas as pd
 
 from rmft.core.claims import NOT_RUN, Found, decide, holm, joint_p, weakest
 from rmft.stages import files, program
-from rmft.stages.check_config import of_schema
 from rmft.stages.claim_cells import Cell, Experiment, cells, check, command, experiment_from_json
 from rmft.stages.claim_page import page
 from rmft.stages.claim_tests import Tables, evidence
+from rmft.stages.refusals import of_schema
 from rmft.stages.table_files import read_table
 from rmft.stages.yaml_files import read_yaml
 

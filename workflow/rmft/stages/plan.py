@@ -17,7 +17,8 @@ from pathlib import Path
 
 from rmft.stages import bill as closed
 from rmft.stages import expected, finished, program, timetable
-from rmft.stages.check_config import complaint, read_configs
+from rmft.stages.check_config import complaint
+from rmft.stages.config_files import read_configs
 from rmft.stages.dry_run import Job, read_plan
 
 HEAD = ("model", "stage", "jobs", "core h", "GPU h", "prompt", "sampled", "disk", "s each", "seconds are from")

@@ -19,7 +19,8 @@ from itertools import groupby
 from pathlib import Path
 
 from rmft.stages import expected, finished, grid, program
-from rmft.stages.check_config import complaint, read_configs
+from rmft.stages.check_config import complaint
+from rmft.stages.config_files import read_configs
 from rmft.stages.plan import said
 
 # State and mark; a cell has the first of them that one of its files has, and part where some files are done.
