@@ -15,7 +15,7 @@ from rmft.core.alignment import COUNTS
 from rmft.core.probes import COLUMNS as PROBE
 from rmft.stages import files, probe, reasoning_tables
 from rmft.stages.experiment import policy_cell
-from rmft.stages.reason import REASONING, last_replies
+from rmft.stages.reason import REASONING, last_replies, said_by
 from rmft.stages.reasoning_tables import COLUMNS
 
 WORKFLOW = Path(__file__).parents[2] / "workflow"
@@ -262,6 +262,17 @@ def test_replies_that_were_asked_for_again_belong_to_one_step() -> None:
 
     assert last_replies([chat("go", "a", "AGAIN", "b", "paid", "c", "paid")], "AGAIN") == ["b", "c"]
     assert last_replies([chat("1", "a"), chat("2", "b", "AGAIN", "c")], "AGAIN") == ["a", "c"]
+
+
+def test_an_episode_that_had_no_room_to_be_asked_again_is_read_to_its_last_step() -> None:
+    """Two steps of three were played; the third reply could not be read, and the question did not fit."""
+    messages = [{"role": role, "content": text} for role, text in zip(["user", "assistant"] * 3, "gapbpc", strict=True)]
+    for chats in ([messages], [messages[:2], messages[2:4], messages[4:]]):
+        said = json.dumps(chats[0] if len(chats) == 1 else chats)
+        row = {"messages": said, "parse_status": ["ok", "ok", "none"]}
+        assert said_by(row, "AGAIN", str.upper) == ["A", "B", None]
+        with pytest.raises(ValueError, match="3 replies for 2 steps"):
+            said_by(row | {"parse_status": ["ok", "ok"]}, "AGAIN", str.upper)
 
 
 @pytest.mark.parametrize(

@@ -66,11 +66,14 @@ def last_replies(chats: list[list[dict[str, str]]], again: str) -> list[str]:
 
 
 def said_by(row: dict, again: str, read: Callable[[str], Said]) -> list[Said | None]:
-    """What an episode said at each step. Raises ValueError where its messages are not those of its steps."""
+    """What an episode said at each step. Raises ValueError where its messages are not those of its steps.
+
+    Where there was no room to ask again, a last reply that could not be read stands without a step.
+    """
     status = row["parse_status"]
-    replies = last_replies(files.chats(row["messages"]), again)
-    if len(replies) != len(status) - status.count("none"):
-        raise ValueError(f"{len(replies)} replies for {len(status) - status.count('none')} steps")
+    replies, steps = last_replies(files.chats(row["messages"]), again), len(status) - status.count("none")
+    if not steps <= len(replies) <= steps + ("none" in status):
+        raise ValueError(f"{len(replies)} replies for {steps} steps")
     return [read(reply) if how in _READ else None for how, reply in zip(status, replies, strict=False)]
 
 
