@@ -1,6 +1,7 @@
 """The stages as programs, one after the other: what their files hold, and that a second run writes the same bytes."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -242,6 +243,16 @@ def test_a_second_run_writes_the_same_bytes(cell: Path, make_cell: Callable[[Pat
 
 def test_nothing_temporary_is_left(cell: Path) -> None:
     assert [path.name for path in cell.rglob(".*")] == []
+
+
+def test_others_may_read_what_the_umask_lets_them(cell: Path) -> None:
+    """Weights too, which their library writes for their owner alone: a group shares the results of a cluster."""
+    os.umask(mask := os.umask(0o077))
+    files = [path for path in cell.rglob("*") if path.is_file()]
+    assert {path.suffix for path in files} > {".safetensors", ".parquet"}
+    assert {path.name: oct(path.stat().st_mode & 0o777) for path in files} == {
+        path.name: oct(0o666 & ~mask) for path in files
+    }
 
 
 def test_lora_is_fine_tuned_and_rolled_out_from_its_adapter(

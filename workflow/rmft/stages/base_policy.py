@@ -21,6 +21,7 @@ def untrained(entry: dict, args: Namespace) -> tuple[Path, str]:
     folder = args.output.parent / "model"
     network = numbers.untrained(shape, seed=derive("weights", args.name, task["name"], args.seed))
     numbers.save(network, folder)
+    files.let_others_read(folder)
     return folder, weights_digest(folder)
 
 

@@ -104,6 +104,14 @@ def _to_disk(path: Path) -> None:
         os.fsync(stream.fileno())
 
 
+def let_others_read(folder: Path) -> None:
+    """Give a folder's files the modes that the umask leaves them: safetensors makes its own for their owner alone."""
+    mask = os.umask(0o077)
+    os.umask(mask)
+    for file in filter(Path.is_file, folder.iterdir()):
+        file.chmod(0o666 & ~mask)
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a text file, whole or not at all."""
     with replacing(path) as temporary:

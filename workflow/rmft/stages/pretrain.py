@@ -42,6 +42,7 @@ def work(args: Namespace) -> None:
         writer = csv.DictWriter(stream, rows[0].keys())
         writer.writeheader()
         writer.writerows(rows)
+    files.let_others_read(building)
     folder.mkdir(parents=True, exist_ok=True)
     for file in sorted(building.iterdir()):
         seals.seal(file, folder / file.name)

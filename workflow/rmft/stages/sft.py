@@ -99,6 +99,7 @@ def _make(args: Namespace, settings: dict, scratch: Path, check: Callable[[], No
         where = {"folder": building, "scratch": scratch / _identity(args, settings, parent, parts, seed)}
         curve, conversations = trainer.train(parent, parts, settings, args, **where, seed=seed)
         check()
+        files.let_others_read(building)
         shutil.rmtree(folder, ignore_errors=True)
         building.replace(folder)
         made = {"model": parent.model if lora else str(folder), "adapter": str(folder) if lora else None}
