@@ -15,7 +15,7 @@ from report import Count, say
 from rmft.stages import files
 from small_run import Job, contents, environment, make, plan, snakemake, work
 
-KILLS, SNAKEMAKE = 25, 2  # of each stage, and of Snakemake, in each round
+KILLS, SNAKEMAKE = 25, 5  # of each stage, and of Snakemake, in each round
 RULES = (
     "base_policy",
     "rollout",
