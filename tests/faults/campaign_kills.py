@@ -33,10 +33,13 @@ HOW = {"SIGKILL": signal.SIGKILL, "SIGTERM": signal.SIGTERM, "power loss": signa
 
 def started(job: Job, tally: Path) -> int:
     """The job in a forked process, with everything imported already; it writes a letter into ``tally`` for each table."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])  # until the child has its own end in sight
     if pid := os.fork():
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
         return pid
     code, write = 70, files.write_table
     try:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
         os.setsid()
 
         def counted(path: Path, table: object) -> None:
