@@ -20,6 +20,11 @@ from urllib.parse import parse_qs, urlsplit
 from brain import Brain
 
 BATCH_STATES = ("validating", "in_progress")
+REFUSALS = {  # of requests, by the odd reply that brings them
+    "too-long": ("context_length_exceeded", "This model's maximum context length is exceeded"),
+    "no-room": ("400", "max_tokens must be at least 1, got 0. (parameter=max_tokens, value=0)"),  # as vLLM says it
+    "filtered": ("content_filter", "The prompt was filtered"),
+}
 JOB_STATES = ("validating_files", "queued", "running")
 
 
@@ -115,10 +120,10 @@ class Provider:
             raise Wrong(400, "unsupported_parameter", "Unsupported parameter")
         said = self.brain.reply(request)
         odd = self.odd_replies.pop(0) if self.odd_replies else ""
-        if odd == "too-long" or said.prompt + said.sampled > self.brain.context:
-            raise Wrong(400, "context_length_exceeded", "This model's maximum context length is exceeded")
-        if odd == "filtered":
-            raise Wrong(400, "content_filter", "The prompt was filtered")
+        if said.prompt + said.sampled > self.brain.context:
+            odd = "too-long"
+        if odd in REFUSALS:
+            raise Wrong(400, *REFUSALS[odd])
         self.replies[json.dumps([request["model"], request["messages"], request.get("seed")])] += 1
         self.tokens.update(prompt=said.prompt, sampled=said.sampled)
         message, finish = {"role": "assistant", "content": said.text, "refusal": None}, said.finish
@@ -126,8 +131,8 @@ class Provider:
             message, finish = {"role": "assistant", "content": None, "refusal": "I cannot help with that."}, "stop"
         elif odd in ("empty", "null"):
             message["content"] = "" if odd == "empty" else None
-        elif odd in ("cut", "content_filter"):
-            finish = {"cut": "length", "content_filter": "content_filter"}[odd]
+        elif odd in ("cut", "content_filter", "abort"):
+            finish = "length" if odd == "cut" else odd
         usage = {"prompt_tokens": said.prompt, "completion_tokens": said.sampled}
         usage["total_tokens"] = sum(usage.values())
         choice = {"index": 0, "message": message, "finish_reason": finish, "logprobs": None}

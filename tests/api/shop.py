@@ -1,8 +1,10 @@
 """Who buys from the test provider, and on which terms."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from subprocess import Popen
 
 from provider import Provider
 
@@ -35,6 +37,7 @@ TERMS = {
     "max_usd": 10.0,
 }
 CONTEXTS = Path(__file__).parents[2] / "workflow/scenarios"
+SAMPLING = {"temperature": 1.0, "max_reasks": 1, "chunk_episodes": 1000000}
 TUNING = {"n_epochs": 2, "batch_size": 4, "learning_rate_multiplier": 1.0}
 
 ADVERTISING = {
@@ -121,3 +124,25 @@ class Shop:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(said | {"iteration": 0, "made_by": {}, "format": 1}))
         return path
+
+
+def rollout(shop: Shop, start: Callable[..., Popen], *, task: dict | None = None, **terms: object) -> Popen:
+    """A rollout of eight scenarios, as the rule starts it."""
+    shop.bill(**terms)
+    model = {key: value for key, value in shop.model().items() if key != "sft"}
+    return start(
+        "rollout",
+        shop.folder,
+        policy=shop.policy(shop.folder / "cell/policy.json"),
+        model=model,
+        task=shop.entry | (task or {}),
+        contexts=CONTEXTS,
+        sampling=SAMPLING,
+        model_name="closed",
+        method="base",
+        seed=0,
+        split="train",
+        scenarios=8,
+        trajectories_per_scenario=2,
+        output=shop.folder / "cell/trajectories.parquet",
+    )

@@ -72,8 +72,8 @@ def test_live(shop, name):
     assert set(shop.provider.replies.values()) <= {1, 2}  # an answer that was lost on its way is asked for again
 
 
-def test_answers_without_a_message_or_a_count_are_asked_for_again(shop):
-    shop.provider.odd_replies = ["no-choices", "no-usage"]
+def test_answers_without_a_message_or_a_count_or_an_end_are_asked_for_again(shop):
+    shop.provider.odd_replies = ["no-choices", "no-usage", "abort"]
     assert all(one.record.status == "complete" for one in shop.play(shop.buyer(), scenarios=1, horizon=1))
 
 

@@ -12,32 +12,9 @@ import time
 
 import pytest
 from pyarrow.parquet import read_table
-from shop import CONTEXTS, KEY
+from shop import KEY, rollout
 
-SAMPLING = {"temperature": 1.0, "max_reasks": 1, "chunk_episodes": 1000000}
 SLOW = pytest.mark.skipif(not os.environ.get("RMFT_API"), reason="takes minutes; make test-api runs it")
-
-
-def rollout(shop, start, **terms):
-    """A rollout of eight scenarios, as the rule starts it."""
-    shop.bill(**terms)
-    model = {key: value for key, value in shop.model().items() if key != "sft"}
-    return start(
-        "rollout",
-        shop.folder,
-        policy=shop.policy(shop.folder / "cell/policy.json"),
-        model=model,
-        task=shop.entry,
-        contexts=CONTEXTS,
-        sampling=SAMPLING,
-        model_name="closed",
-        method="base",
-        seed=0,
-        split="train",
-        scenarios=8,
-        trajectories_per_scenario=2,
-        output=shop.folder / "cell/trajectories.parquet",
-    )
 
 
 def ended(process):

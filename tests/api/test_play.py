@@ -5,10 +5,13 @@ import json
 import numpy as np
 import pytest
 from brain import tokens
+from pyarrow.parquet import read_table
+from shop import rollout
 
 from rmft.core.tasks import draw_episodes
 from rmft.models.chat import renderer
 from rmft.models.dialogue import play as play_here
+from rmft.stages.files import chats
 
 MODES = ("live", "batch")
 
@@ -101,13 +104,28 @@ def test_a_reply_that_was_cut_is_not_read(shop):
     assert played[0].record.parse_status == ["fallback"]
 
 
+@pytest.mark.parametrize("odd", ["too-long", "no-room"])
 @pytest.mark.parametrize("mode", MODES)
-def test_an_episode_that_no_longer_fits_ends_and_the_others_go_on(shop, mode):
-    shop.provider.odd_replies = ["too-long"]
+def test_an_episode_that_no_longer_fits_ends_and_the_others_go_on(shop, mode, odd):
+    shop.provider.odd_replies = [odd]
     played = shop.play(shop.buyer(mode=mode, concurrency=1))
     assert [one.record.status for one in played] == ["context_exhausted"] + ["complete"] * 5
     assert played[0].record.actions == [-1] * 6
     assert played[0].record.parse_status == ["none"] * 6
+
+
+@pytest.mark.parametrize("interaction", ["dialogue", "summary"])
+def test_of_an_episode_that_no_longer_fits_all_stays_that_was_said(shop, stage_process, interaction):
+    shop.provider.odd_replies = ["", "", "too-long", "too-long"]
+    process = rollout(shop, stage_process, task={"interaction": interaction}, concurrency=1)
+    _, stderr = process.communicate(timeout=120)
+    assert process.returncode == 0, stderr
+    rows = read_table(shop.folder / "cell/trajectories.parquet").to_pylist()
+    assert [row["status"] for row in rows] == ["context_exhausted"] * 2 + ["complete"] * 14
+    said = [[message["role"] for chat in chats(row["messages"]) for message in chat] for row in rows[:2]]
+    assert said == [["user", "assistant"] * 2, []]
+    steps = [row["parse_status"].index("none") for row in rows[:2]]
+    assert steps in ([2, 0], [1, 0])  # the second reply may be to being asked again
 
 
 def test_reasoning_models_are_told_what_they_take(shop):

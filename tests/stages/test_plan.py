@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from rmft.stages import bill as closed
 from rmft.stages import expected, plan
-from rmft.stages.config_files import read_configs
+from rmft.stages.config_files import lay_over, read_configs
 from rmft.stages.dry_run import read_plan
 
 ROOT = Path(__file__).parents[2]
@@ -108,6 +109,36 @@ def test_the_bill_of_a_small_plan(config, results):
     assert lines[5].split()[:2] == ["all", "4"]
     assert "longest chain: 2 min in 3 jobs, one after another: 1 pretrain, 1 rollout, 1 base_policy" in lines
     assert lines[-1].startswith("4 jobs in 3 cluster jobs on 4 cores and 1 GPUs: about 2 min, until ")
+
+
+CLOSED = {"models": ["gpt-4o-mini"], "methods": ["rmft"], "iterations": 1}
+
+
+@pytest.mark.parametrize(
+    ("mode", "how"),
+    [
+        ("batch", "a rollout for 20 batches or more, of up to 24 h each"),
+        ("live", "each reply as soon as its rate limits let it, 16 at a time"),
+    ],
+)
+def test_a_closed_model_s_jobs_have_no_hours(config, tmp_path, mode, how):
+    """However long one of them took, and with no word of it to the jobs of others."""
+    laid = lay_over(config, {"run": CLOSED, "models": {"gpt-4o-mini": {"terms": {"mode": mode}}}})
+    jobs = read_plan(TEXT.replace("tiny", "gpt-4o-mini"))[1:]  # nothing is pretrained
+    path = tmp_path / "benchmarks/rollout/gpt-4o-mini/mab-gaussian/base/seed1/iter0.tsv"
+    path.parent.mkdir(parents=True)
+    path.write_text("s\th:m:s\n90000\t1 day, 1:00:00\n")
+    found = plan.costs(jobs, laid, tmp_path)
+    assert found[0].seconds == 0 < found[1].seconds
+    items = {item.place: item for item in closed.items(laid, "gpt-4o-mini", closed.CONTEXTS)}
+    assert (found[0].prompt, found[0].sampled) == (items[jobs[0].place].told, items[jobs[0].place].sampled)
+    lines = plan.bill(found, 4, None, plan.dollars(jobs, laid))
+    row = next(line for line in lines if line.split()[:2] == ["gpt-4o-mini", "rollout"])
+    assert row.split()[2:5] == ["1", "0.00", "0.00"]
+    assert row.endswith("0.0  waits on the provider")
+    assert f"API: gpt-4o-mini waits on its provider, {how}; no hours here hold that" in lines
+    others = plan.costs(read_plan(TEXT), laid, tmp_path)
+    assert others[1].seconds == pytest.approx(expected.seconds(laid, others[1].job.place))
 
 
 @pytest.mark.parametrize(

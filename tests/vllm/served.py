@@ -60,3 +60,33 @@ def served(folder: Path, name: str, *options: str, log: Path, python: str = sys.
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+
+
+def counted(address: str) -> dict[str, int]:
+    """What the server itself has counted: tokens told and said, replies to their end, requests under way."""
+    with urllib.request.urlopen(address.removesuffix("/v1") + "/metrics", timeout=10) as answer:
+        lines = answer.read().decode().splitlines()
+
+    def total(name: str, *, but: str = "\n") -> int:
+        return sum(int(float(x.split()[-1])) for x in lines if x.startswith(f"vllm:{name}{{") and but not in x)
+
+    return {
+        "prompt": total("prompt_tokens_total"),
+        "sampled": total("generation_tokens_total"),
+        "replies": total("request_success_total", but='"abort"'),
+        "running": total("num_requests_running") + total("num_requests_waiting"),
+    }
+
+
+def idle(address: str) -> dict[str, int]:
+    """The counts, once nothing is under way."""
+    until = time.monotonic() + 60
+    while (found := counted(address))["running"]:
+        assert time.monotonic() < until
+        time.sleep(0.1)
+    return found
+
+
+def difference(after: dict[str, int], before: dict[str, int]) -> dict[str, int]:
+    """What was counted in between."""
+    return {key: after[key] - before[key] for key in after}

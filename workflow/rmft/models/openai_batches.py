@@ -13,8 +13,8 @@ from openai.types import Batch, FileObject
 from openai.types.chat import ChatCompletion
 
 from rmft.models.openai_buyer import Buyer
-from rmft.models.openai_client import Malformed, ask, create_once, shaped, until
-from rmft.models.openai_requests import CONTEXT, Heard, Request
+from rmft.models.openai_client import Malformed, ask, create_once, shaped, unanswered, until
+from rmft.models.openai_requests import Heard, Request, no_reply
 from rmft.models.openai_store import recall, remember, write
 
 MARK = "rmft"  # the key of our digest in metadata
@@ -186,10 +186,8 @@ def _heard(buyer: Buyer, line: dict) -> Heard | None:
             return None
     error = body.get("error") or line.get("error") or {}
     code, said = str(error.get("code")), str(error.get("message"))
-    if code == "context_length_exceeded" or "maximum context length" in said:
-        return Heard("", False, CONTEXT)
-    if code in ("content_filter", "content_policy_violation", "invalid_prompt"):
-        return Heard(said, False, "refused")
+    if none := unanswered(code, said):
+        return no_reply(none)
     if status in (400, 401, 403, 404):
         raise ValueError(f"a request of a batch: {status} {said[:300]}; mend the model's entry and run again")
     return None

@@ -6,7 +6,7 @@ from pathlib import Path
 from openai import AsyncOpenAI
 
 from rmft.models.openai_client import ContextFull, Refused, ask, connect
-from rmft.models.openai_requests import CONTEXT, Heard, Request, Speaker
+from rmft.models.openai_requests import Heard, Request, Speaker, no_reply
 from rmft.models.openai_spending import Spending
 from rmft.models.openai_store import Journal
 
@@ -68,7 +68,5 @@ class Buyer:
 
         try:
             return await ask(call, self.terms, "a reply")
-        except ContextFull:
-            return Heard("", False, CONTEXT)
-        except Refused as error:
-            return Heard(str(error), False, "refused")
+        except (ContextFull, Refused) as error:
+            return no_reply(error)

@@ -20,9 +20,14 @@ _MENDS = {
     400: "mend the model's entry in the config: the provider refuses what it says",
     401: f"check {KEY}",
     403: f"this {KEY} may not do that: check its project and the model",
-    404: "check model and base_url in the config",
+    404: "check model and base_url in the config; a server that is not OpenAI's may take no batches and fine-tune nothing",
     413: "lower batch_megabytes or training_megabytes",
 }
+
+
+# How servers say that a conversation no longer fits, beside the code context_length_exceeded. The last is vLLM's, of one
+# that leaves no token for the reply; our own cap on a reply is never 0.
+_FULL = ("maximum context length", "maximum model length", "must be at least 1, got 0")
 
 
 class ContextFull(Exception):
@@ -76,15 +81,22 @@ async def once(call: Callable[[], Awaitable], terms: Terms) -> object:
         raise Lost(hushed(f"an answer that cannot be read ({error})")) from None
 
 
+def unanswered(code: str, said: str) -> ContextFull | Refused | None:
+    """Why there is no reply, where an error means that this request has none; None where it means something else."""
+    if code == "context_length_exceeded" or any(words in said for words in _FULL):
+        return ContextFull(said)
+    if code in ("content_filter", "content_policy_violation", "invalid_prompt"):
+        return Refused(said)
+    return None
+
+
 def _of_status(error: openai.APIStatusError) -> Exception:
     """What an answer with an error status means."""
     body = error.body if isinstance(error.body, dict) else {}
     code, said = str(body.get("code") or body.get("type") or ""), hushed(str(body.get("message") or error.message))
     status, line = error.status_code, f"{error.status_code} {said[:300]}"
-    if code == "context_length_exceeded" or "maximum context length" in said:
-        return ContextFull(said)
-    if code in ("content_filter", "content_policy_violation", "invalid_prompt"):
-        return Refused(said)
+    if no_reply := unanswered(code, said):
+        return no_reply
     if code in ("insufficient_quota", "billing_hard_limit_reached"):
         return ValueError(f"{line}; the account has no money left: top it up; {_AGAIN}")
     if status == 429 or code == "token_limit_exceeded":

@@ -2,15 +2,16 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from openai.types.chat import ChatCompletion
 
 from rmft.core.prices import REPLY, most_tokens
-from rmft.models.openai_client import Malformed, shaped
+from rmft.models.openai_client import ContextFull, Malformed, Refused, shaped
 from rmft.models.openai_terms import Served, Terms
 
 CONTEXT = "context"
+_BROKEN_OFF = ("abort", "error")  # of vLLM: its end, not the model's
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,8 @@ class Speaker:
         if not isinstance(choices, list) or not choices or getattr(choices[0], "message", None) is None:
             raise Malformed("an answer without a message")
         message, finish = choices[0].message, choices[0].finish_reason
+        if finish in _BROKEN_OFF:
+            raise Malformed(f"a reply that was broken off: {finish}")
         refusal = getattr(message, "refusal", None)
         text = message.content or refusal or ""
         if not isinstance(text, str):
@@ -104,6 +107,6 @@ class Speaker:
         return self.terms.prices.play(prompt, sampled, tuned=self.tuned, batch=batch, cached=cached)
 
 
-def entry_of(heard: Heard) -> dict:
-    """A reply as the journal keeps it."""
-    return asdict(heard)
+def no_reply(why: ContextFull | Refused) -> Heard:
+    """What stands for the reply that there is none of."""
+    return Heard("", False, CONTEXT) if isinstance(why, ContextFull) else Heard(str(why), False, "refused")

@@ -23,6 +23,7 @@ from rmft.stages.wording import read_context
 
 KEY = "OPENAI_API_KEY"
 CONTEXTS = WORKFLOW / "scenarios"
+ASKING = ("rollout", "rollout_shard", "rollout_heldout", "probe", "sft")  # rules whose time is the provider's
 KINDS = 3  # of histories that a probe asks on; each request is reckoned as a whole episode's conversation
 _HEAD = (
     "stage",
@@ -176,6 +177,29 @@ def selected(config: dict) -> list[str]:
     """The closed models that the selection plays."""
     played = dict.fromkeys(run["model"] for run in grid.runs(config))
     return [name for name in played if config["models"][name]["kind"] == "api"]
+
+
+def waits(config: dict, place: str) -> bool:
+    """Whether the job of a place (rule/model/...) waits on a provider, so that no hours can be told of it."""
+    rule, model = f"{place}/".split("/")[:2]
+    return rule in ASKING and config["models"].get(model, {}).get("kind") == "api"
+
+
+def tokens(config: dict, contexts: Path) -> dict[str, tuple[float, float]]:
+    """Tokens that every job of a selected closed model is told and says, by its place."""
+    counts: dict[str, tuple[float, float]] = {}
+    for item in (item for name in selected(config) for item in items(config, name, contexts)):
+        told, said = counts.get(item.place, (0.0, 0.0))
+        counts[item.place] = (told + item.told, said + item.sampled)
+    return counts
+
+
+def waiting(terms: dict, found: Sequence[Item]) -> str:
+    """How long the provider may take for jobs of a bill."""
+    if terms["mode"] == "live":
+        return f"each reply as soon as its rate limits let it, {terms['concurrency']} at a time"
+    steps = max((item.horizon for item in found if item.place.startswith("rollout")), default=1)
+    return f"a rollout for {steps} batches or more, of up to 24 h each"
 
 
 def work(args: Namespace) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from rmft.models.footprint import training_seconds
-from rmft.stages import grid
+from rmft.stages import bill, grid
 
 # Tokens of each step with the laptop model's tokenizer: what a reward, or all of them, take to be told; in a summary, in
 # which each step is a conversation, its frame and each arm; the reply, and each arm's share in it.
@@ -166,9 +166,11 @@ def tokens(config: dict, place: str) -> tuple[float, float]:
 
 
 def seconds(config: dict, place: str) -> float:
-    """Seconds of the job."""
+    """Seconds of the job; none of one whose time is its provider's."""
     rule, words = place.partition("/")[0], in_words(config, place)
     entry = config["models"].get(f"{place}/".split("/")[1], {})
+    if bill.waits(config, place):
+        return 0.0
     if rule == "sft" and "billions" in entry:
         return training_seconds(entry, _steps(config, place) * entry["tokens_per_step"])
     rates = SECONDS | SECONDS_OF_WORDS if words else SECONDS

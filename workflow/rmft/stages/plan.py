@@ -27,7 +27,8 @@ UNITS = (("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3))
 
 @dataclass(frozen=True)
 class Cost:
-    """A job and what it will take; ``measured``: the seconds are from finished jobs, not guessed from the config."""
+    """A job and what it will take; ``measured``: the seconds are from finished jobs, not guessed from the config; ``waits``:
+    they are none, as its time is a provider's."""
 
     job: Job
     seconds: float
@@ -35,6 +36,7 @@ class Cost:
     sampled: float
     bytes: float
     measured: bool
+    waits: bool = False
 
     @property
     def core_seconds(self) -> float:
@@ -50,8 +52,10 @@ class Cost:
 def costs(jobs: Iterable[Job], config: dict, results: Path) -> list[Cost]:
     """What each job will take. Raises ValueError where the config does not know one, or a finished file cannot be read."""
 
+    bought = closed.tokens(config, closed.CONTEXTS)
+
     def told(i: int) -> Callable[[str], float]:
-        return lambda place: expected.tokens(config, place)[i]
+        return lambda place: (bought.get(place) or expected.tokens(config, place))[i]
 
     def second(place: str) -> float:
         return expected.seconds(config, place)
@@ -64,7 +68,7 @@ def costs(jobs: Iterable[Job], config: dict, results: Path) -> list[Cost]:
     sampled = finished.tokens(results, "tokens_sampled", told(1))
     sized = finished.sizes(results, size)
     known = ((took, second), (prompted, told(0)), (sampled, told(1)), (sized, size))
-    return [_cost(job, known) for job in jobs]
+    return [replace(_cost(job, known), waits=closed.waits(config, job.place)) for job in jobs]
 
 
 def _cost(job: Job, known: Iterable[tuple]) -> Cost:
@@ -143,6 +147,7 @@ def _numbers(group: list[Cost]) -> tuple[str, ...]:
     hours = [sum(getattr(cost, key) for cost in group) / 3600 for key in ("core_seconds", "gpu_seconds")]
     amounts = [sum(getattr(cost, key) for cost in group) for key in ("prompt", "sampled", "bytes")]
     source = "a guess" if not measured else "finished jobs" if measured == n else "finished jobs, and a guess"
+    source = "waits on the provider" if all(cost.waits for cost in group) else source
     each = sum(cost.seconds for cost in group) / n
     return f"{n:,}", *(f"{hour:.2f}" for hour in hours), *map(short, amounts), f"{each:.1f}", source
 
@@ -161,8 +166,14 @@ def dollars(jobs: Iterable[Job], config: dict) -> list[str]:
     places, lines = {job.place for job in jobs}, []
     for name in closed.selected(config):
         found = closed.items(config, name, closed.CONTEXTS)
-        now = sum(item.usd for item in found if item.place in places)
-        lines += [*closed.said(config, name, found), f"API: {now:.2f} dollars for {name} in these jobs"]
+        now = [item for item in found if item.place in places]
+        lines += [
+            *closed.said(config, name, found),
+            f"API: {sum(x.usd for x in now):.2f} dollars for {name} in these jobs",
+        ]
+        if now:
+            how = closed.waiting(config["models"][name]["terms"], now)
+            lines.append(f"API: {name} waits on its provider, {how}; no hours here hold that")
     return lines or ["API: 0 dollars; no closed model is selected"]
 
 

@@ -67,7 +67,9 @@ def _table(played: list[Played], episodes: Episodes, task: Task, common: dict) -
             **vars(one.record),
             **common,
             "mean_rewards": mean.tolist(),
-            "messages": json.dumps(one.record.chats[0] if task.interaction != "summary" else one.record.chats),
+            "messages": json.dumps(
+                one.record.chats if task.interaction == "summary" else next(iter(one.record.chats), [])
+            ),
             "tokens_prompt": one.prompt,
             "tokens_sampled": one.sampled,
         }
