@@ -15,7 +15,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from rmft.models.policy import Policy
 from rmft.models.widened import widened
-from rmft.stages.check_config import complaint, lay_over, read_configs
+from rmft.stages.check_config import complaint
+from rmft.stages.config_files import lay_over, read_configs
 
 sys.path.insert(0, str(Path(__file__).parent))
 from served import difference, idle, served

@@ -32,7 +32,9 @@ def uv(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("name", ["vllm", "sft", "analysis"])
 def test_the_pins_are_what_the_index_resolves_to(uv: Path, name: str) -> None:
     """All that is pulled in is pinned, nothing else, and all of it is there for the machine that it is for."""
-    told = ("--no-header", "--no-annotate", "--constraint", ENVS / f"{name}.txt")
+    told = ("--system-certs", "--no-header", "--no-annotate", "--constraint", ENVS / f"{name}.txt")
     done = run(uv, "pip", "compile", ENVS / f"{name}.in", *TARGET, *told)
+    if "error sending request" in done.stderr:
+        pytest.skip(f"no package index to resolve against: {done.stderr.strip().splitlines()[0]}")
     assert done.returncode == 0, done.stderr
     assert pins(done.stdout) == pins((ENVS / f"{name}.txt").read_text())
