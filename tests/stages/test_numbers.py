@@ -117,6 +117,14 @@ def test_seeds_and_tasks_have_weights_of_their_own(run_stage, tmp_path: Path) ->
     assert digests[0] == digests[3]
 
 
+def test_the_policy_of_another_task_is_refused_by_its_name(runs: dict[str, Path], stage) -> None:
+    playing = {"task": BANDIT, "contexts": CONTEXTS, "model_name": "net", "seed": 0, "method": "m", "split": "train"}
+    many = {"scenarios": 2, "trajectories_per_scenario": 2, "sampling": SAMPLING}
+    other = runs["online"] / "0/policy.json"
+    ended = stage("rollout", cwd=runs["online"], policy=other, **playing, **many, output="other.parquet")
+    assert ended.complaint.startswith(f"rollout: {other}: not of the task bandit: made for fol with 2 arms; delete it")
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [

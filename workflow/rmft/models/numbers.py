@@ -123,7 +123,7 @@ def play(network: Network, task: Task, episodes: Episodes, exploration: Explorat
     full = task.environment == "fol"
     if full != (network.entry["environment"] == "fol") or task.arms > network.arms:
         raise ValueError(
-            f"tasks: {task.name}: the network was made for {network.entry['environment']} with {network.arms} arms"
+            f"not of the task {task.name}: made for {network.entry['environment']} with {network.arms} arms"
         )
     with torch.inference_mode():
         return play_through(Player(network, full, exploration), task, episodes, keep=True)

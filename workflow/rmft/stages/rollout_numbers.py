@@ -23,7 +23,10 @@ def player(policy: Policy, args: Namespace) -> Callable[[Task, Context, Episodes
     exploration = explored(program.entry(args.sampling, "--sampling"), policy.iteration)
 
     def rows(task: Task, context: Context, episodes: Episodes, common: dict) -> pa.Table:
-        did, size = play(network, task, episodes, exploration), len(episodes)
+        try:
+            did, size = play(network, task, episodes, exploration), len(episodes)
+        except ValueError as error:
+            raise ValueError(f"{args.policy}: {error}; delete it and run the same command again") from None
         empty = [[]] * size
         columns = {
             "trajectory_id": episodes.trajectory_ids,
