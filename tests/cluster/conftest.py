@@ -51,7 +51,7 @@ def cluster() -> Iterator[Path]:
 def local(tmp_path_factory: pytest.TempPathFactory) -> Tree:
     """The small grid, run on this machine without the cluster."""
     tree = copy(tmp_path_factory.mktemp("local"))
-    tree.run("--cores", "2", "--config", "python=.venv/bin/python", "--configfile", "small.yaml", "--", ALL, ROLLED)
+    tree.run("--cores", "2", "--config", "python=.venv/bin/python", "--configfile", "small.yaml", "--", *ALL, ROLLED)
     return tree
 
 

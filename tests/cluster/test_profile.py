@@ -17,7 +17,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory, copied) -> Tree:
 def jobs(tree: Tree, first_job) -> list:
     """The SLURM jobs of the whole grid, run once."""
     first = first_job()
-    assert tree.submit(ALL).wait(timeout=600) == 0, (tree.folder / "said.txt").read_text()[-6000:]
+    assert tree.submit(*ALL).wait(timeout=600) == 0, (tree.folder / "said.txt").read_text()[-6000:]
     return jobs_since(first)
 
 
@@ -49,5 +49,5 @@ def test_an_iteration_of_a_cell_is_two_cluster_jobs(jobs: list) -> None:
 
 def test_a_second_run_submits_nothing(tree: Tree, jobs: list, first_job) -> None:
     first = first_job()
-    assert tree.submit(ALL).wait(timeout=100) == 0
+    assert tree.submit(*ALL).wait(timeout=100) == 0
     assert jobs_since(first) == []

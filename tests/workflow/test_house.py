@@ -101,6 +101,15 @@ def test_no_rule_names_a_machine():
         assert not re.search(r"slurm_\w+=[\"'0-9]|/home|/scratch|http", path.read_text()), path
 
 
+def test_nodes_are_asked_for_with_gpus_alone():
+    """Rules that stand side by side in a cluster job add their nodes up, and SLURM takes no job of more nodes than GPUs."""
+    assert {name for name, body in RULES.items() if "nodes=1" in body} == {
+        name for name, body in RULES.items() if "gpu=gpus" in body
+    }
+    profile = yaml.safe_load((ROOT / "slurm/profile.v9+.yaml").read_text())
+    assert "nodes" not in profile["default-resources"]
+
+
 def test_public_names_have_docstrings_and_types():
     done = run("-m", "ruff", "check", "--select", "D1,ANN", "--ignore", "D102,D105,D107", "workflow/rmft")
     assert done.returncode == 0, done.stdout

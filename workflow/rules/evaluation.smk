@@ -18,6 +18,7 @@ rule rollout_heldout:
     resources:
         slurm_partition=partition,
         gpu=gpus,
+        nodes=1,  # of these rules alone: a group adds up what runs side by side in it
         gpu_model=gpu_model,
         mem_mb=memory,
         runtime=minutes,
