@@ -16,7 +16,7 @@ rule pretrain:
     resources:
         slurm_partition=partition,
         gpu=gpus,
-        nodes=1,  # of these rules alone: a group adds up what runs side by side in it
+        nodes=1,
         gpu_model=gpu_model,
         mem_mb=memory,
         runtime=minutes,

@@ -18,7 +18,7 @@ rule rollout_heldout:
     resources:
         slurm_partition=partition,
         gpu=gpus,
-        nodes=1,  # of these rules alone: a group adds up what runs side by side in it
+        nodes=1,
         gpu_model=gpu_model,
         mem_mb=memory,
         runtime=minutes,

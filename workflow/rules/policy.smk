@@ -20,7 +20,7 @@ rule rollout_shard:
     resources:
         slurm_partition=partition,
         gpu=gpus,
-        nodes=1,  # of these rules alone: a group adds up what runs side by side in it
+        nodes=1,
         gpu_model=gpu_model,
         mem_mb=memory,
         runtime=minutes,
@@ -75,7 +75,7 @@ rule rollout:
     resources:
         slurm_partition=partition,
         gpu=gpus,
-        nodes=1,  # of these rules alone: a group adds up what runs side by side in it
+        nodes=1,
         gpu_model=gpu_model,
         mem_mb=memory,
         runtime=minutes,
@@ -183,7 +183,7 @@ rule sft:
     resources:
         slurm_partition=partition,
         gpu=gpus,
-        nodes=1,  # of these rules alone: a group adds up what runs side by side in it
+        nodes=1,
         gpu_model=gpu_model,
         mem_mb=memory,
         runtime=minutes,
