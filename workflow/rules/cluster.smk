@@ -1,6 +1,6 @@
 # What a job asks of a cluster, and which rules share one. One machine has no use for any of it.
-# A rule asks for a node only where it asks for GPUs: a group adds up what runs side by side in it, and SLURM refuses
-# more nodes than GPUs.
+# Nodes are asked for beside GPUs alone: a group adds up what runs side by side in it, and SLURM refuses more nodes
+# than GPUs.
 
 
 def gpus(wildcards):
