@@ -13,8 +13,11 @@ HERE = Path(__file__).parent
 REPOSITORY = HERE.parents[1]
 SUBMITS = REPOSITORY / ".venv-cluster/bin"
 PARTS = ["Snakefile", "config.yaml", "config.laptop.yaml", "profiles", "slurm", "workflow"]
-# Reasonings of one policy too: then its cluster job has rules side by side, whose resources add up.
-ALL = ("results/tables/summary.csv", "results/cells/tiny/mab-gaussian/rmft/seed0/iter1/reasoning.parquet")
+# One policy is probed too, and its reasonings read: then its cluster job has rules side by side, whose resources add up.
+READ = tuple(
+    f"results/cells/tiny/mab-gaussian/rmft/seed0/iter1/{name}" for name in ("reasoning.parquet", "probes.jsonl")
+)
+ALL = ("results/tables/summary.csv", *READ)
 # Made beside the grid, for tests in which something goes wrong with it.
 ROLLED = "results/cells/tiny/mab-gaussian/base/seed10/iter0/regret.parquet"
 

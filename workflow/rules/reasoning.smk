@@ -41,6 +41,8 @@ rule probe:
     input:
         policy="results/cells/{model}/{task}/{method}/seed{seed}/iter{iteration}/policy.json",
         account=account,
+        # Nothing is read of it: so both are one cluster job.
+        played=ancient("results/cells/{model}/{task}/{method}/seed{seed}/iter{iteration}/heldout.parquet"),
     output:
         probes="results/cells/{model}/{task}/{method}/seed{seed}/iter{iteration}/probes.jsonl",
     log:
