@@ -36,9 +36,11 @@ class Trajectory:
     loss_mask: list[int] = field(default_factory=list)
     status: str = COMPLETE
     tokens_again: int = 0
+    heard: bool = field(default=False, init=False)  # in the conversation under way
 
     def begin(self) -> None:
         """Begin a conversation."""
+        self.heard = False
         self.chats.append([])
         self.chat_tokens.append(0)
 
@@ -58,25 +60,21 @@ class Trajectory:
 
     def hear(self, content: str, ids: list[int]) -> None:
         """The model's reply, and the tokens that it sampled."""
+        self.heard = True
         self._append("assistant", content, ids, 1)
 
     def unsay(self, tokens: int) -> None:
-        """Take the last message back, which took so many tokens, and its conversation where it was the only one."""
+        """Take the last message back, which took so many tokens, and its conversation if nothing was heard in it."""
         self.chats[-1].pop()
+        self.chat_tokens[-1] -= tokens
         self._cut(tokens)
-        if not self.chats[-1]:
+        if not self.heard:
+            resumed = self.chat_tokens.pop()
+            self.tokens_again -= resumed
+            self._cut(resumed)
             self.chats.pop()
-            self.chat_tokens.pop()
-
-    def forget(self) -> None:
-        """Take the conversation under way back, if nothing was sampled in it."""
-        if self.chats and not any(self.loss_mask[len(self.loss_mask) - self.chat_tokens[-1] :]):
-            self._cut(self.chat_tokens[-1])
-            self.chats.pop()
-            self.chat_tokens.pop()
 
     def _cut(self, tokens: int) -> None:
-        self.chat_tokens[-1] -= tokens
         del self.token_ids[len(self.token_ids) - tokens :], self.loss_mask[len(self.loss_mask) - tokens :]
 
     def conversation(self) -> list[int]:

@@ -161,7 +161,6 @@ class _Dialogue:
         """End the episode for want of context: the message that no longer fits was never sent."""
         missing, arms = self.task.horizon - self.step, self.task.arms
         self.record.unsay(len(self.new_ids))
-        self.record.forget()
         self.record.actions += [-1] * missing
         self.record.rewards += [0.0] * missing
         self.record.parse_status += ["none"] * missing

@@ -73,17 +73,9 @@ class Played:
         """Take a reply. Returns whether the episode goes on."""
         self.prompt, self.sampled = self.prompt + heard.prompt, self.sampled + heard.sampled
         if heard.why == CONTEXT:
-            self._exhaust()
+            self.dialogue.exhaust()
             return False
         return self.dialogue.hear([], heard.text, whole=heard.ended, unread=heard.why or "fallback")
-
-    def _exhaust(self) -> None:
-        """End the episode, less the message that no longer fits. What was said stays, though the record, which goes by
-        sampled tokens, sees none here and would forget it."""
-        said = [*self.record.chats[:-1], self.record.chats[-1][:-1]]
-        self.dialogue.exhaust()
-        self.record.chats = [chat for chat in said if any(message["role"] == "assistant" for message in chat)]
-        self.record.chat_tokens = [0] * len(self.record.chats)
 
 
 def play(
