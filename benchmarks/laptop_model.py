@@ -10,7 +10,8 @@ import torch
 import yaml
 from measure import ROOT, SCRATCH, say
 
-from rmft.core.prompts import Context, context_from_config
+from rmft.core.contexts import context_from_config
+from rmft.core.prompts import Context
 from rmft.core.tasks import Task, draw_episodes, task_from_config
 from rmft.core.trajectory import Trajectory
 from rmft.models.chat import renderer

@@ -17,7 +17,7 @@ import torch
 import yaml
 from measure import ROOT, side_by_side
 
-from rmft.core.prompts import context_from_config
+from rmft.core.contexts import context_from_config
 from rmft.core.seeding import uniforms
 from rmft.core.tasks import draw_episodes, task_from_config
 from rmft.models.chat import renderer

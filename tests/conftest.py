@@ -13,7 +13,8 @@ import pytest
 import yaml
 from filelock import FileLock
 
-from rmft.core.prompts import Context, context_from_config
+from rmft.core.contexts import context_from_config
+from rmft.core.prompts import Context
 from rmft.core.tasks import Episodes, Task, draw_episodes, task_from_config
 from rmft.stages.config_files import lay_over
 

@@ -9,7 +9,8 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from brain import Brain
-from provider import Provider, serve
+from provider import Provider
+from provider_http import serve
 from shop import KEY, Shop
 
 from rmft.core.prompts import Context

@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 import yaml
 from brain import Brain
-from provider import Provider, serve
+from provider import Provider
+from provider_http import serve
 from shop import ADVERTISING, CONTEXTS, KEY, closed_config
 
 ROOT = Path(__file__).parents[2]

@@ -1,8 +1,10 @@
-"""Two tasks that most tests of the core share, and repeatable property tests."""
+"""What most tests of the core share, and repeatable property tests."""
 
 import pytest
 from hypothesis import settings
 
+from rmft.core.contexts import context_from_config
+from rmft.core.prompts import Context
 from rmft.core.tasks import Task, task_from_config
 
 settings.register_profile("core", derandomize=True, deadline=None, max_examples=50)
@@ -21,3 +23,9 @@ def hard() -> Task:
     means, rewards = {"kind": "gap", "gap": 0.2}, {"kind": "bernoulli"}
     entry = {"environment": "mab", "arms": 5, "horizon": 100, "means": means, "rewards": rewards, "context": "buttons"}
     return task_from_config("mab-bernoulli-hard", entry)
+
+
+@pytest.fixture(scope="module")
+def shares(wording: dict) -> Context:
+    """The buttons, asked for a distribution."""
+    return context_from_config(wording, arms=3, output="distribution")

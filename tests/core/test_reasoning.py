@@ -7,8 +7,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rmft.core.contexts import context_from_config
 from rmft.core.phrases import KEYS, Phrases, phrases_from_config
-from rmft.core.prompts import context_from_config
 from rmft.core.reasoning import NOTHING, Said, before_answer, read_reasoning
 
 WORKFLOW = Path(__file__).parents[2] / "workflow"

@@ -7,9 +7,12 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+
+from tqdm import tqdm
 
 from report import Count, say
 from rmft.stages import files
@@ -28,6 +31,7 @@ RULES = (
     "baseline",
     "tables",
 )
+HANGS = 300  # seconds after which a job of these sizes will not end
 HOW = {"SIGKILL": signal.SIGKILL, "SIGTERM": signal.SIGTERM, "power loss": signal.SIGKILL}
 
 
@@ -60,9 +64,17 @@ def started(job: Job, tally: Path) -> int:
         os._exit(code)
 
 
-def wait(pid: int) -> int:
-    """Its exit status; minus the signal that ended it."""
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+def wait(pid: int) -> int | str:
+    """Its exit status; minus the signal that ended it. One that hangs is ended, and said to."""
+    end, gone = time.monotonic() + HANGS, 0
+    while not gone:
+        gone, status = os.waitpid(pid, os.WNOHANG)
+        if not gone and time.monotonic() > end:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+            return f"a hang of {HANGS} seconds"
+        time.sleep(0.002)
+    return os.waitstatus_to_exitcode(status)
 
 
 def torn(folder: Path, since: float, rng: random.Random) -> None:
@@ -179,6 +191,9 @@ def of_snakemake(run: Path, kills: int, rng: random.Random, kept: Path) -> Count
 def counts(rounds: int, seed: int) -> list[Count]:
     """The campaign: a line for each stage, and one for Snakemake."""
     rng, found = random.Random(seed), []
+    # Progress bars share a lock with every process forked from here, and one that is killed may never give it back.
+    tqdm.set_lock(threading.RLock())
+    tqdm.monitor_interval = 0
     with tempfile.TemporaryDirectory(prefix="rmft torture ") as name:
         folder = Path(name)
         jobs = make(folder / "run")

@@ -9,7 +9,7 @@ import pytest
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from rmft.core import policies
-from rmft.core.prompts import REASONS
+from rmft.core.contexts import REASONS
 from rmft.core.tasks import Episodes, draw_episodes
 from rmft.core.trajectory import COMPLETE, Trajectory
 from rmft.models import dialogue

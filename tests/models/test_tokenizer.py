@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
-from rmft.core.prompts import context_from_config
+from rmft.core.contexts import context_from_config
 from rmft.core.seeding import generator
 from rmft.core.tasks import draw_episodes
 from rmft.models.crowd import Chat, Crowd, World, conversations

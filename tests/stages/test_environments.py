@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 from transformers import AutoTokenizer
 
-from rmft.core.prompts import Context, context_from_config
+from rmft.core.contexts import context_from_config
+from rmft.core.prompts import Context
 from rmft.core.tasks import draw_episodes, task_from_config
 from rmft.stages import files
 

@@ -18,7 +18,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from rmft.core.prompts import CHOICES, REASONS, context_from_config
+from rmft.core.contexts import CHOICES, REASONS, context_from_config
 from rmft.core.seeding import derive, fold
 from rmft.models.chat import renderer
 from rmft.models.engines import engine_of

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-from rmft.core.prompts import context_from_config
+from rmft.core.contexts import context_from_config
 from rmft.models import hub as hubs
 from rmft.models.hub import PINNED, folder_of, lacking, positions
 from rmft.stages import grid

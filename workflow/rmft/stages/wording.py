@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from rmft.core.prompts import Context, context_from_config
+from rmft.core.contexts import context_from_config
+from rmft.core.prompts import Context
 from rmft.core.tasks import Task
 from rmft.stages.yaml_files import read_yaml
 
