@@ -79,6 +79,16 @@ def test_simulate_shows_what_happened_and_nothing_else() -> None:
         assert (history.last == (did.actions[:, t - 1] if t else -1)).all()
 
 
+@pytest.mark.parametrize("factor", [2.0, 0.5, -1.0, float("nan"), float("inf")])
+def test_what_is_no_distribution_is_never_played(factor: float) -> None:
+    class Wrong:
+        def __call__(self, seen: Seen) -> np.ndarray:
+            return factor * np.full(seen.counts.shape, 1 / len(seen.counts))
+
+    with pytest.raises(ValueError, match="Wrong: at step 1 its probabilities must be 0 or more and sum to 1"):
+        simulate(Wrong(), np.zeros((4, 5, 3)), fold(0, np.arange(4)))
+
+
 def test_full_information_shows_every_arm() -> None:
     rewards, pi, book = np.random.default_rng(0).random((50, 9, 3)), np.array([0.5, 0.3, 0.2]), []
 

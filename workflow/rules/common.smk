@@ -11,10 +11,12 @@ from rmft.figures import FIGURES
 from rmft.models.engines import engine_module
 from rmft.models.speech import KEYS as SPEECH
 from rmft.stages import grid
+from rmft.stages.check_figures import unfinished
 from rmft.stages.fingerprint import fingerprint
 from rmft.stages.grid import own, policy_cell
 from rmft.stages.yaml_files import read_yaml
 
+refuse(unfinished(FIGURES))
 PYTHON = shlex.quote(config.get("python", sys.executable))
 RUN = config["run"]
 NUMBERS = RUN["numbers"]
@@ -102,6 +104,12 @@ def suite_wording(wildcards):
 def phrases_wording(wildcards):
     """Digest of the patterns that reasonings are read with."""
     return wording(PHRASES)
+
+
+onerror:
+    from rmft.stages.failed import failures
+
+    print(*failures(log), sep="\n", file=sys.stderr)
 
 
 include: "models.smk"

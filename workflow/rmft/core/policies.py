@@ -149,6 +149,7 @@ def simulate(
     for t in range(steps):
         seen = Seen(t, counts, sums, weighted, actions[t - 1], own, memory)
         pi = policy(seen)
+        _check(policy, t, pi)
         actions[t] = _sampled(pi, choice[t])
         played = arms == actions[t]
         values = reacted(hidden[t], seen.last, reaction, axis=0) if reaction else hidden[t]
@@ -164,6 +165,16 @@ def simulate(
         sums += reward
         weighted += estimate
     return Played(np.ascontiguousarray(actions.T), np.ascontiguousarray(drawn.T), policies)
+
+
+def _check(policy: Policy, t: int, pi: np.ndarray) -> None:
+    """Raises ValueError where what a policy answers (K x E) is no probability of each arm."""
+    sums = pi.sum(axis=0)
+    if not (pi.min() >= -1e-6 and abs(sums.min() - 1) < 1e-4 and abs(sums.max() - 1) < 1e-4):  # NaN is none of it
+        raise ValueError(
+            f"{type(policy).__name__}: at step {t + 1} its probabilities must be 0 or more and sum to 1; the least is "
+            f"{pi.min():g}, they sum to {sums.min():g} to {sums.max():g}: mend its __call__, or its constants"
+        )
 
 
 def _sampled(pi: np.ndarray, choice: np.ndarray) -> np.ndarray:

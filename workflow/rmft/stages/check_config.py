@@ -9,8 +9,10 @@ import argparse
 import sys
 from collections.abc import Iterator
 from functools import cache
+from itertools import chain
 from pathlib import Path
 
+from rmft.core.contexts import context_from_config
 from rmft.core.information import knowable
 from rmft.core.policies import policy_from_config
 from rmft.core.tasks import task_from_config, under_suite
@@ -19,7 +21,7 @@ from rmft.stages import check_models
 from rmft.stages.config_files import read_configs
 from rmft.stages.grid import runs
 from rmft.stages.refusals import of_schema
-from rmft.stages.schema import mend, read_schema
+from rmft.stages.schema import mend, of_code, read_schema
 from rmft.stages.yaml_files import read_yaml
 
 WORKFLOW = Path(__file__).parents[2]
@@ -101,7 +103,8 @@ def of_methods(config: dict) -> Iterator[str]:
                 "lower k or raise that"
             )
         if (method["score"] == "rolling_regret") != ("window" in method):
-            yield f"methods.{name}.window: belongs to the score rolling_regret, and to no other; add or remove it"
+            mended = "take it out" if "window" in method else "add it"
+            yield f"methods.{name}.window: belongs to the score rolling_regret, and to no other; {mended}"
         if (teacher := method.get("teacher")) and teacher not in config["baselines"]:
             yield f"methods.{name}.teacher: no {teacher} under baselines; {mend(teacher, config['baselines'])}"
 
@@ -126,9 +129,14 @@ def entries(config: dict) -> Iterator[tuple[str, str, dict]]:
 
 
 @cache
-def arm_names(context: Path) -> list[str]:
-    """How a context's file names its arms; many tasks share one."""
-    return read_yaml(context)["arm_names"]
+def arms_named(context: Path) -> int:
+    """How many arms a context has names for; many tasks share one. Raises ValueError, naming file and key, for wording that
+    cannot be."""
+    wording = read_yaml(context)
+    names = wording.get("arm_names") if isinstance(wording, dict) else None
+    named = len(names) if isinstance(names, list) else 1
+    context_from_config(wording, arms=named, name=str(context.relative_to(WORKFLOW.parent)))
+    return named
 
 
 def of_tasks(config: dict) -> Iterator[str]:
@@ -143,9 +151,13 @@ def of_tasks(config: dict) -> Iterator[str]:
         if entry["context"] not in contexts:
             yield f"{key}.context: no {entry['context']} in workflow/scenarios; {mend(entry['context'], contexts)}"
             continue
-        names = arm_names(contexts[entry["context"]])
-        if entry["arms"] > len(names):
-            yield f"{key}.arms: context {entry['context']} names {len(names)} arms, not {entry['arms']}; lower it"
+        try:
+            named = arms_named(contexts[entry["context"]])
+        except ValueError as error:
+            yield f"{key}.context: {error}"
+            continue
+        if entry["arms"] > named:
+            yield f"{key}.arms: context {entry['context']} names {named} arms, not {entry['arms']}; lower it"
 
 
 def of_runs(config: dict) -> Iterator[str]:
@@ -191,7 +203,7 @@ def of_theory(config: dict) -> Iterator[str]:
 
 def complaint(config: dict) -> str | None:
     """The first thing wrong with the config, as one line, or None."""
-    first = next(of_schema(config, read_schema()), None)
+    first = next(chain(of_code(), of_schema(config, read_schema())), None)
     checks = (
         of_run,
         of_rollout,

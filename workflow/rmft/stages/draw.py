@@ -33,7 +33,10 @@ class Drawing:
     @cached_property
     def module(self) -> ModuleType:
         """What draws it: TABLES, ``rows`` and ``draw``."""
-        return import_module(f"rmft.figures.{self.name}")
+        module = import_module(f"rmft.figures.{self.name}")
+        if lost := [part for part in ("TABLES", "rows", "draw") if not hasattr(module, part)]:
+            raise ValueError(f"workflow/rmft/figures/{self.name}.py: has no {lost[0]}; write it, as its neighbours do")
+        return module
 
     @cached_property
     def rows(self) -> tuple[pd.DataFrame, ...]:

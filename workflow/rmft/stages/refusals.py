@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import yaml
 
-from rmft.stages.schema import mend
+from rmft.stages.schema import mend, near
 
 
 def unknown_key(error: object) -> tuple[str, str]:
@@ -21,17 +21,23 @@ def shown(value: object) -> str:
     return text if len(text) <= 100 else f"{text[:90]}... ({len(text):,} letters)"
 
 
-def number_or_text(value: object) -> str:
+def type_and_mend(value: object, kind: str) -> str:
     """How a wrong type is said; YAML reads 1e-3 as text, which deserves a word."""
+    said = f"must be of type {kind}, not {'the text ' * (is_number := _is_number(value))}{shown(value)}"
+    number = float(value) if is_number or isinstance(value, float) else math.nan
+    if kind == "integer" and number.is_integer():
+        return f"{said}; write {int(number)}"
+    if kind == "array" and isinstance(value, str):
+        return f"{said}; write [{shown(value)}]"
+    return f"{said}; write {yaml.safe_dump(number).split()[0]}" if is_number and kind == "number" else said
+
+
+def _is_number(value: object) -> bool:
+    """Whether it is text that says a number."""
     try:
-        number = float(value) if isinstance(value, str) else None
+        return isinstance(value, str) and math.isfinite(float(value))
     except ValueError:
-        number = None
-    return (
-        f"not {shown(value)}"
-        if number is None
-        else f"not the text {shown(value)}; write {yaml.safe_dump(number).split()[0]}"
-    )
+        return False
 
 
 def wording(error: object) -> tuple[str, str]:
@@ -43,8 +49,8 @@ def wording(error: object) -> tuple[str, str]:
         key = next(key for key in limit if key not in value)
         return f".{key}", f"missing; {error.schema['properties'].get(key, {}).get('description', 'add it')}"
     sayings = {
-        "enum": lambda: f"must be one of {', '.join(map(str, limit))}, not {shown(value)}; {mend(value, limit)}",
-        "type": lambda: f"must be of type {limit}, {number_or_text(value)}",
+        "enum": lambda: f"must be one of {', '.join(map(str, limit))}, not {shown(value)}{near(value, limit)}",
+        "type": lambda: type_and_mend(value, limit),
         "minimum": lambda: f"must be {limit} or more, not {shown(value)}",
         "exclusiveMinimum": lambda: f"must be above {limit}, not {shown(value)}",
         "maximum": lambda: f"must be {limit} or less, not {shown(value)}",

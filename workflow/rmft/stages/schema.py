@@ -23,11 +23,16 @@ _TYPES = {
 }
 
 
+def near(word: object, known: Iterable[str]) -> str:
+    """The nearest known word as a question, after what was said; nothing where none is near."""
+    found = difflib.get_close_matches(str(word), list(map(str, known)), n=1)
+    return f"; did you mean {found[0]}?" if found else ""
+
+
 def mend(word: object, known: Iterable[str]) -> str:
     """The nearest known word as a question, or all of them."""
     known = sorted(map(str, known))
-    near = difflib.get_close_matches(str(word), known, n=1)
-    return f"did you mean {near[0]}?" if near else f"one of: {', '.join(known)}"
+    return near(word, known).removeprefix("; ") or f"one of: {', '.join(known)}"
 
 
 def of_class(key: str, name: str, kind: type) -> dict:
@@ -37,6 +42,22 @@ def of_class(key: str, name: str, kind: type) -> dict:
     needed = [field.name for field in fields(kind) if field.default is MISSING]
     then = {"additionalProperties": False, "required": needed, "properties": {key: said} | keys}
     return {"if": {"properties": {key: {"const": name}}, "required": [key]}, "then": then}
+
+
+# What a class of each kind must have: all of a set, where there are two all of either.
+_HAS = {
+    "PROCESSES": (PROCESSES, {"draw", "centre"}),
+    "DRIFTS": (DRIFTS, {"path", "bounds"}),
+    "POLICIES": (POLICIES, {"label", "__call__"}, {"label", "told"}),
+}
+
+
+def of_code() -> Iterator[str]:
+    """Classes that the code names as a kind and that lack what the kind needs."""
+    for registry, (kinds, *ways) in _HAS.items():
+        for name, kind in kinds.items():
+            if lacks := min((sorted(way - {*dir(kind)}) for way in ways), key=len):
+                yield f"{registry}: {name}: {kind.__name__} in the code has no {lacks[0]}; see README, Adding to it"
 
 
 def parts(schema: dict) -> Iterator[tuple[dict, str, dict[str, type]]]:
