@@ -149,8 +149,7 @@ def simulate(
     for t in range(steps):
         seen = Seen(t, counts, sums, weighted, actions[t - 1], own, memory)
         pi = policy(seen)
-        _check(policy, t, pi)
-        actions[t] = _sampled(pi, choice[t])
+        actions[t] = _sampled(pi, choice[t], policy, t)
         played = arms == actions[t]
         values = reacted(hidden[t], seen.last, reaction, axis=0) if reaction else hidden[t]
         shown, chance = (everything, 1.0) if full else (played, np.where(played, pi, 1))
@@ -167,17 +166,13 @@ def simulate(
     return Played(np.ascontiguousarray(actions.T), np.ascontiguousarray(drawn.T), policies)
 
 
-def _check(policy: Policy, t: int, pi: np.ndarray) -> None:
-    """Raises ValueError where what a policy answers (K x E) is no probability of each arm."""
-    sums = pi.sum(axis=0)
-    if not (pi.min() >= -1e-6 and abs(sums.min() - 1) < 1e-4 and abs(sums.max() - 1) < 1e-4):  # NaN is none of it
+def _sampled(pi: np.ndarray, choice: np.ndarray, policy: Policy, t: int) -> np.ndarray:
+    """An arm for each column of pi (K x E), what a policy answers at step t, from uniform numbers (E). Raises ValueError
+    where it is no probability of each arm."""
+    cumulative = np.stack(list(accumulate(pi)))  # three times as fast as cumsum along the short axis
+    if not (pi.min() >= -1e-6 and abs(cumulative[-1] - 1).max() < 1e-4):  # NaN is neither
         raise ValueError(
             f"{type(policy).__name__}: at step {t + 1} its probabilities must be 0 or more and sum to 1; the least is "
-            f"{pi.min():g}, they sum to {sums.min():g} to {sums.max():g}: mend its __call__, or its constants"
+            f"{pi.min():g}, sums are {cumulative[-1].min():g} to {cumulative[-1].max():g}; mend its __call__ or constants"
         )
-
-
-def _sampled(pi: np.ndarray, choice: np.ndarray) -> np.ndarray:
-    """An arm for each column of pi (K x E), from uniform numbers (E)."""
-    cumulative = np.stack(list(accumulate(pi)))  # three times as fast as cumsum along the short axis
     return (cumulative <= choice * cumulative[-1]).sum(axis=0)
