@@ -41,8 +41,13 @@ rule probe:
     input:
         policy="results/cells/{model}/{task}/{method}/seed{seed}/iter{iteration}/policy.json",
         account=account,
-        # Nothing is read of it: so both are one cluster job.
-        played=ancient("results/cells/{model}/{task}/{method}/seed{seed}/iter{iteration}/heldout.parquet"),
+        # Nothing is read of them: so all of it is one cluster job, and nothing without a GPU stands beside this.
+        before=ancient(
+            expand(
+                "results/cells/{{model}}/{{task}}/{{method}}/seed{{seed}}/iter{{iteration}}/{made}.parquet",
+                made=["evaluation", "reasoning"],
+            )
+        ),
     output:
         probes="results/cells/{model}/{task}/{method}/seed{seed}/iter{iteration}/probes.jsonl",
     log:
