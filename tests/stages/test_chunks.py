@@ -1,12 +1,15 @@
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from threading import Event, Thread, Timer
 
 import pyarrow as pa
 import pytest
 
-from rmft.stages import files
+from rmft.stages import chunks, files, lock
 from rmft.stages.chunks import in_chunks
+from rmft.stages.lock import held
 
 SCHEMA = pa.schema({"name": pa.string(), "n": pa.int64()})
 PIECES = [("a", range(0, 4)), ("a", range(4, 8)), ("b", range(4, 8))]
@@ -137,3 +140,19 @@ def test_what_a_ghost_has_landed_meanwhile_is_not_done_again(work: Callable, out
     assert ghost.made == ["a0", "a4", "b4"]
     assert rows(output) == ROWS
     assert [path.name for path in output.parent.iterdir()] == ["out.parquet"]
+
+
+def test_who_waits_may_lock_while_the_first_one_clears_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The scratch folder goes when the last one has left it, however close they follow each other."""
+    monkeypatch.setattr(chunks, "held", partial(held, beat=0.001))
+    monkeypatch.setattr(lock, "SILENT_BEATS", 1_000_000)
+    pieces, output = [("chunk", range(n, n + 1)) for n in range(40)], tmp_path / "table.parquet"
+
+    def job(_: int) -> int:
+        return in_chunks(output, pieces, Worker(), schema=SCHEMA, identity=["settings"], unit="n")
+
+    with ThreadPoolExecutor(3) as pool:
+        for _ in range(15):
+            assert list(pool.map(job, range(3))) == [40] * 3
+            assert [path.name for path in tmp_path.iterdir()] == [output.name]
+            output.unlink()

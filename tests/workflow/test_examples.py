@@ -26,13 +26,17 @@ from rmft.models.families import save
 from rmft.models.policy import Policy
 from rmft.models.speech import speech_from_config
 from rmft.stages.config_files import lay_over
+from rmft.stages.tables import main as make_tables
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "figures"))
+import synthetic
 
 ROOT = Path(__file__).parents[2]
 BLOCK = re.compile(r"^<!-- example: (\w+) -->\n```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-TARGET = re.compile(r"# append to (\S+)\n")
+TARGET = re.compile(r"# (append to|write) (\S+)\n")
 BLOCKS = BLOCK.findall((ROOT / "README.md").read_text())
-IN_CONFIG_ALONE = ["task", "context", "method", "suite", "model"]
-IN_CODE = ["process", "baseline"]
+IN_CONFIG_ALONE = ["task", "context", "method", "suite", "model", "numeric"]
+IN_CODE = ["process", "baseline", "figure"]
 MINE = ("small.yaml", "mine.yaml")
 CONFIGS = ("config.yaml", "config.laptop.yaml", *MINE)
 REAL = {"python": sys.executable, "evaluation": {"episodes": 300}}
@@ -69,14 +73,17 @@ class Example:
 def follow(tree: object, blocks: list[tuple[str, str]]) -> Example:
     """Do what README.md says is done with the blocks (language, text) of an example."""
     mine: dict = {}
+    (tree.folder / "mine.yaml").write_text("{}\n")
     for language, text in blocks:
         match language:
             case "yaml":
                 mine = yaml.safe_load(text)
                 (tree.folder / "mine.yaml").write_text(text)
             case "python":
-                path = tree.folder / TARGET.match(text)[1]
-                path.write_text(f"{path.read_text()}\n\n{TARGET.sub('', text, count=1)}")
+                how, name = TARGET.match(text).groups()
+                path = tree.folder / name
+                before = f"{path.read_text()}\n\n" if how == "append to" else ""
+                path.write_text(before + TARGET.sub("", text, count=1))
             case "sh":
                 subprocess.run(["sh", "-euc", text], cwd=tree.folder, check=True, timeout=60)
             case other:
@@ -187,6 +194,37 @@ def check_model(example: Example) -> None:
     assert len(reply) == 8 or reply[-1] in render.stops
 
 
+def check_numeric(example: Example) -> None:
+    """An iteration on few scenarios lowers its regret."""
+    run = {"scenarios": 256, "episodes": 256, "chunk_episodes": 4096}
+    (example.tree.folder / "real.yaml").write_text(yaml.safe_dump(REAL | {"run": {"numbers": run}}))
+    ((model,), (task,)) = (example.mine["run"]["numbers"][key] for key in ("models", "tasks"))
+    cells = [
+        f"results/cells/{model}/{task}/{cell}/evaluation.parquet" for cell in ("base/seed0/iter0", "rmft/seed0/iter1")
+    ]
+    done = example.tree.snakemake("--cores", "1", "--configfile", *MINE, "real.yaml", "--", *cells)
+    assert done.returncode == 0, done.stderr
+    before, after = (pd.read_parquet(example.tree.folder / cell).query("suite == 'in-distribution'") for cell in cells)
+    assert after["regret"].mean() < 0.9 * before["regret"].mean()
+
+
+def check_figure(example: Example) -> None:
+    """It is drawn from tables of a made-up experiment, and its rows are the last iteration of each method."""
+    results = synthetic.write_results(example.tree.folder / "made-up", 24, 6, 6, iterations=2)
+    chosen, tables = json.dumps(synthetic.selection(iterations=2)), results / "tables"
+    assert make_tables(["--results", str(results), "--selection", chosen, "--output", str(tables)]) == 0
+    output = [str(example.tree.folder / f"final_regret.{kind}") for kind in ("png", "csv")]
+    done = example.tree.python(
+        "-m", "rmft.stages.draw", "--figure", "final_regret", "--tables", str(tables), "--output", *output
+    )
+    assert done.returncode == 0, done.stderr
+    shown, whole = pd.read_csv(output[1]), pd.read_csv(tables / "summary.csv")
+    assert set(shown["seed"]) == {"all"}
+    assert set(shown["method"]) == set(whole.query("kind == 'policy' and iteration > 0")["method"])
+    assert not shown.duplicated(["model", "task", "method"]).any()
+    assert Path(output[0]).stat().st_size > 5000
+
+
 JUDGES = {"rollout_heldout", "evaluate", "reason", "baseline"}
 CHECKS: dict[str, Callable[[Example], None]] = {
     "task": check_task,
@@ -195,6 +233,8 @@ CHECKS: dict[str, Callable[[Example], None]] = {
     "baseline": check_baseline,
     "suite": check_suite,
     "model": check_model,
+    "numeric": check_numeric,
+    "figure": check_figure,
 }
 
 
@@ -207,6 +247,11 @@ def added_by(name: str, example: Example, jobs_of: Callable[[dict], dict[str, st
     if name == "model":
         (task,) = example.mine["run"]["tasks"]
         return {output: rule for output, rule in jobs.items() if f"/{task}/" in output}
+    if name == "numeric":
+        (task,) = example.mine["run"]["numbers"]["tasks"]
+        return {output: rule for output, rule in jobs.items() if f"/{task}/" in output}
+    if name == "figure":
+        return {"results/figures/final_regret.pdf": "draw"}
     (new,) = example.mine[{"method": "methods", "baseline": "baselines"}.get(name, "tasks")]
     return {output: rule for output, rule in jobs.items() if new in re.split(r"[/.]", output)}
 
@@ -272,6 +317,8 @@ def test_the_method_selects_the_best_alone(cell, stage, tmp_path):
             "revision: 1e9e",
             "run `hf download meta-llama/Llama-3.1-8B-Instruct --revision 1e9e",
         ),
+        ("numeric", "heads: 4", "heads: 5", "models.wide-softmax.width: 64 does not divide by heads (5)"),
+        ("numeric", "tasks: [numbers-fol]", "tasks: [numbers-foll]", "run.numbers.tasks: numbers-foll is not defined"),
         ("suite", "  noisy:", "  noise:", "run.suites.ns-abrupt: noisy is not defined under suites"),
     ],
 )
@@ -291,6 +338,8 @@ def test_a_wrong_example_is_refused(copied, name, before, after, said):
         ("suite", "noise: 0.3", "noise: 0.01"),
         ("model", "date_string: 26", "date_string: 27"),
         ("model", "[<|eot_id|>", "[<|eot|>"),
+        ("numeric", "learning_rate: 0.01", "learning_rate: 0.0000001"),
+        ("figure", "evidence.ends(", "("),
         ("task", "horizon: 15", "horizon: 3"),
     ],
 )

@@ -4,6 +4,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pyarrow as pa
@@ -50,8 +51,21 @@ def in_chunks(
             check()
             files.write_table(output, pa.concat_tables([files.read_table(part, schema) for part in parts]))
         if not shard:
-            shutil.rmtree(scratch.parent)
+            _clear(scratch, lock)
+    with suppress(OSError):  # whoever waited is in there, and leaves last
+        scratch.rmdir()
+        scratch.parent.rmdir()
     return len(own)
+
+
+def _clear(scratch: Path, lock: Path) -> None:
+    """Remove all chunks, those of other settings too; not the lock that we hold."""
+    for other in scratch.parent.iterdir():
+        if other != scratch:
+            shutil.rmtree(other, ignore_errors=True)
+    for path in scratch.iterdir():
+        if path != lock:
+            path.unlink(missing_ok=True)
 
 
 def _sound(part: Path, schema: pa.Schema) -> bool:

@@ -22,10 +22,10 @@ SILENT_BEATS = 12  # a holder that was silent for so many beats is dead
 
 def _create(path: Path, said: str) -> bool:
     """Whether the lock is ours now."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         file = path.open("x")
-    except FileExistsError:
+    except (FileExistsError, FileNotFoundError):  # held; or who held it has just removed the folder
         return False
     try:
         with file:
