@@ -59,6 +59,7 @@ MUTANTS = [
     ("rollout.temperature", "1e-3", "rollout.temperature: must be of type number, not the text '1e-3'; write 0.001"),
     ("tasks.mab-gaussian.horizon", "20", ".horizon: must be of type integer, not the text '20'; write 20"),
     ("tasks.mab-gaussian.horizon", 20.0, ".horizon: must be of type integer, not 20.0; write 20"),
+    ("tasks.mab-gaussian.horizon", 1e300, ".horizon: must be of type integer, not 1e+300"),
     ("tasks.mab-gaussian.horizon", 20.5, ".horizon: must be of type integer, not 20.5"),
     ("run.tasks", "mab-gaussian", "run.tasks: must be of type array, not 'mab-gaussian'; write ['mab-gaussian']"),
     ("signatures.alike.diversity", 1.5, "signatures.alike.diversity: must be 1 or less, not 1.5"),

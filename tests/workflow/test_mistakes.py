@@ -48,6 +48,7 @@ def change(path: Path, before: str, after: str) -> None:
             '"overview", "style",',
             "FIGURES: style: no workflow/report/style.rst; write its caption",
         ),
+        ("workflow/figures.yaml", "overview: {", "overview: {{", "workflow/figures.yaml: cannot be read"),
         ("workflow/figures.yaml", "overview:", "over_view:", "FIGURES: overview: is not in workflow/figures.yaml; say"),
     ],
 )

@@ -109,7 +109,7 @@ def phrases_wording(wildcards):
 onerror:
     from rmft.stages.failed import failures
 
-    print(*failures(log), sep="\n", file=sys.stderr)
+    print(*failures([log] if isinstance(log, str) else log), sep="\n", file=sys.stderr)
 
 
 include: "models.smk"

@@ -10,7 +10,10 @@ WORKFLOW = Path(__file__).parents[2]
 
 def unfinished(names: Iterable[str], workflow: Path = WORKFLOW) -> str | None:
     """What the first figure lacks that is not all there, and the mend."""
-    told = read_yaml(workflow / "figures.yaml")
+    try:
+        told = read_yaml(workflow / "figures.yaml") or {}
+    except ValueError as error:
+        return f"FIGURES: {error}"
     for name in names:
         if not (workflow / f"rmft/figures/{name}.py").exists():
             return f"FIGURES: {name}: no workflow/rmft/figures/{name}.py; write it, or take the name out"

@@ -25,7 +25,7 @@ def type_and_mend(value: object, kind: str) -> str:
     """How a wrong type is said; YAML reads 1e-3 as text, which deserves a word."""
     said = f"must be of type {kind}, not {'the text ' * (is_number := _is_number(value))}{shown(value)}"
     number = float(value) if is_number or isinstance(value, float) else math.nan
-    if kind == "integer" and number.is_integer():
+    if kind == "integer" and number.is_integer() and abs(number) < 1e15:
         return f"{said}; write {int(number)}"
     if kind == "array" and isinstance(value, str):
         return f"{said}; write [{shown(value)}]"
