@@ -1,10 +1,7 @@
-import json
 import sys
 from pathlib import Path
 
 import pytest
-
-from rmft.stages import tables as stage
 
 sys.path.insert(0, str(Path(__file__).parent))
 import judged
@@ -15,9 +12,7 @@ import synthetic
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Tables of a made-up experiment."""
     results = synthetic.write_results(tmp_path_factory.mktemp("figures"), 24, 6, 6, iterations=2)
-    chosen = json.dumps(synthetic.selection(iterations=2))
-    out = results / "tables"
-    assert stage.main(["--results", str(results), "--selection", chosen, "--output", str(out)]) == 0
+    out = synthetic.write_tables(results, iterations=2)
     synthetic.write_theory(out)
     judged.write(out)
     return out

@@ -8,7 +8,7 @@ import pandas as pd
 import pyarrow as pa
 
 from rmft.core import metrics
-from rmft.stages import files
+from rmft.stages import files, tables
 
 ARMS, HORIZON = 3, 20
 HARD = {
@@ -232,6 +232,13 @@ def _model(folder: Path) -> None:
     ]
     table = pd.DataFrame(rows, columns=["task", "steps_seen", "told", "best_empirical", "chance", "n"])
     table.assign(best_true=table["best_empirical"] * 0.9).to_csv(folder / "reading.csv", index=False)
+
+
+def write_tables(results: Path, iterations: int) -> Path:
+    """The tables of made-up results, by their stage."""
+    chosen, folder = json.dumps(selection(iterations=iterations)), results / "tables"
+    assert tables.main(["--results", str(results), "--selection", chosen, "--output", str(folder)]) == 0
+    return folder
 
 
 def write_theory(folder: Path) -> None:

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from rmft.stages import signatures, summary, tables
+from rmft.stages import signatures, summary
 from rmft.stages.table_files import read_table
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "figures"))
@@ -118,9 +118,7 @@ def test_changes_are_paired_and_know_their_scenarios() -> None:
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     results = synthetic.write_results(tmp_path_factory.mktemp("signatures"), 12, 4, 5, iterations=2)
-    arguments = ["--results", str(results), "--selection", json.dumps(synthetic.selection(iterations=2))]
-    assert tables.main([*arguments, "--output", str(results / "tables")]) == 0
-    return results / "tables"
+    return synthetic.write_tables(results, iterations=2)
 
 
 def run(folder: Path, output: Path, bounds: dict = BOUNDS) -> int:

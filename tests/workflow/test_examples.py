@@ -26,7 +26,6 @@ from rmft.models.families import save
 from rmft.models.policy import Policy
 from rmft.models.speech import speech_from_config
 from rmft.stages.config_files import lay_over
-from rmft.stages.tables import main as make_tables
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "figures"))
 import synthetic
@@ -211,8 +210,7 @@ def check_numeric(example: Example) -> None:
 def check_figure(example: Example) -> None:
     """It is drawn from tables of a made-up experiment, and its rows are the last iteration of each method."""
     results = synthetic.write_results(example.tree.folder / "made-up", 24, 6, 6, iterations=2)
-    chosen, tables = json.dumps(synthetic.selection(iterations=2)), results / "tables"
-    assert make_tables(["--results", str(results), "--selection", chosen, "--output", str(tables)]) == 0
+    tables = synthetic.write_tables(results, iterations=2)
     output = [str(example.tree.folder / f"final_regret.{kind}") for kind in ("png", "csv")]
     done = example.tree.python(
         "-m", "rmft.stages.draw", "--figure", "final_regret", "--tables", str(tables), "--output", *output
@@ -244,11 +242,9 @@ def added_by(name: str, example: Example, jobs_of: Callable[[dict], dict[str, st
     if name == "suite":
         (task,) = example.mine["run"]["suites"]
         return {output: rule for output, rule in jobs.items() if f"/{task}/" in output and rule in JUDGES}
-    if name == "model":
-        (task,) = example.mine["run"]["tasks"]
-        return {output: rule for output, rule in jobs.items() if f"/{task}/" in output}
-    if name == "numeric":
-        (task,) = example.mine["run"]["numbers"]["tasks"]
+    if name in ("model", "numeric"):
+        run = example.mine["run"]
+        (task,) = run.get("numbers", run)["tasks"]
         return {output: rule for output, rule in jobs.items() if f"/{task}/" in output}
     if name == "figure":
         return {"results/figures/final_regret.pdf": "draw"}

@@ -1,19 +1,12 @@
 """Mistakes in what a reader adds, in words or code: one line before the first job, or at the end of the run."""
 
 import sys
-from pathlib import Path
 
 import pytest
 import yaml
 
 BUTTONS = "workflow/scenarios/buttons.yaml"
 FIGURES = "workflow/rmft/figures/__init__.py"
-
-
-def change(path: Path, before: str, after: str) -> None:
-    text = path.read_text()
-    assert before in text
-    path.write_text(text.replace(before, after, 1))
 
 
 @pytest.mark.parametrize(
@@ -53,7 +46,7 @@ def change(path: Path, before: str, after: str) -> None:
     ],
 )
 def test_what_is_not_all_there_is_refused_before_the_first_job(copied, file, before, after, said):
-    change(copied.folder / file, before, after)
+    copied.edit(file, before, after)
     done = copied.snakemake("--dry-run", "--configfile", "small.yaml")
     assert done.returncode == 1
     (line,) = [line for line in done.stderr.splitlines() if line.startswith("config: ")]
@@ -63,7 +56,7 @@ def test_what_is_not_all_there_is_refused_before_the_first_job(copied, file, bef
 
 def test_a_quiet_run_that_fails_ends_with_what_the_job_said_last(copied):
     """Here a baseline whose answer is no distribution."""
-    change(copied.folder / "workflow/rmft/core/bandits.py", "return np.full", "return 2 * np.full")
+    copied.edit("workflow/rmft/core/bandits.py", "return np.full", "return 2 * np.full")
     (copied.folder / "real.yaml").write_text(yaml.safe_dump({"python": sys.executable, "evaluation": {"episodes": 4}}))
     command = ["--cores", "1", "--quiet", "host", "rules", "reason", "--configfile", "small.yaml", "real.yaml"]
     done = copied.snakemake(*command, "--", "results/baselines/mab-gaussian/random.parquet")
@@ -76,7 +69,7 @@ def test_a_quiet_run_that_fails_ends_with_what_the_job_said_last(copied):
 
 
 def test_a_figure_without_one_of_its_parts_is_named(copied):
-    change(copied.folder / "workflow/rmft/figures/overview.py", "def rows(", "def lines(")
+    copied.edit("workflow/rmft/figures/overview.py", "def rows(", "def lines(")
     done = copied.python("-m", "rmft.stages.draw", "--figure", "overview", "--tables", ".", "--output", "overview.png")
     assert done.returncode == 1
     assert done.stderr == "draw: workflow/rmft/figures/overview.py: has no rows; write it, as its neighbours do\n"

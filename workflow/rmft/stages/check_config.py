@@ -22,7 +22,6 @@ from rmft.stages.config_files import read_configs
 from rmft.stages.grid import runs
 from rmft.stages.refusals import of_schema
 from rmft.stages.schema import mend, of_code, read_schema
-from rmft.stages.yaml_files import read_yaml
 
 WORKFLOW = Path(__file__).parents[2]
 POLICIES = 100_000  # that one workflow can plan
@@ -130,12 +129,11 @@ def entries(config: dict) -> Iterator[tuple[str, str, dict]]:
 
 @cache
 def arms_named(context: Path) -> int:
-    """How many arms a context has names for; many tasks share one. Raises ValueError, naming file and key, for wording that
-    cannot be."""
-    wording = read_yaml(context)
-    names = wording.get("arm_names") if isinstance(wording, dict) else None
+    """How many arms a context has names for. Raises ValueError, naming file and key, for wording that cannot be."""
+    entry = check_models.wording(context)
+    names = entry.get("arm_names") if isinstance(entry, dict) else None
     named = len(names) if isinstance(names, list) else 1
-    context_from_config(wording, arms=named, name=str(context.relative_to(WORKFLOW.parent)))
+    context_from_config(entry, arms=named, name=str(context.relative_to(WORKFLOW.parent)))
     return named
 
 

@@ -85,7 +85,7 @@ def of_open(config: dict) -> Iterator[str]:
 def opening(entry: dict) -> int:
     """Tokens that open a conversation of a task, at most: the rules, or all that a summary tells at its last step."""
     how = {key: entry[key] for key in _WORDED if key in entry}
-    context = context_from_config(_wording(CONTEXTS / f"{entry['context']}.yaml"), arms=entry["arms"], **how)
+    context = context_from_config(wording(CONTEXTS / f"{entry['context']}.yaml"), arms=entry["arms"], **how)
     text = context.opening(entry["horizon"])
     if entry.get("interaction") == "summary":
         last, many = entry["horizon"], [entry["horizon"]] * entry["arms"]
@@ -94,7 +94,8 @@ def opening(entry: dict) -> int:
 
 
 @cache
-def _wording(path: Path) -> dict:
+def wording(path: Path) -> dict:
+    """What a context's file says; many tasks share one."""
     return read_yaml(path)
 
 
