@@ -8,16 +8,19 @@ ENV := .venv/ready
 CLUSTER := .venv-cluster/ready
 VLLM := .venv-vllm/ready
 CONFIGS := config.yaml config.laptop.yaml
+MINE := # files of yours, laid over the laptop's config: make plan MINE=mine.yaml
+LAID = $(if $(MINE),--configfile $(MINE) --)
+ready = $(ENV) $(if $(MINE),check-config)
 
-.PHONY: reproduce paper-laptop figures report plan status test torture test-vllm vllm-loop bench lint format clean cluster-up cluster-down check-cluster test-api test-cluster
+.PHONY: reproduce paper-laptop figures report check-config plan status test torture test-vllm vllm-loop bench lint format clean cluster-up cluster-down check-cluster test-api test-cluster
 
-reproduce: $(ENV) ## everything: results/report.html and the main numbers
-	@$(BIN)/snakemake --cores all --quiet host rules reason
+reproduce: $(ready) ## everything: results/report.html and the main numbers
+	@$(BIN)/snakemake --cores all --quiet host rules reason $(LAID)
 	@$(BIN)/python -m rmft.stages.summary --tables results/tables
 
-paper-laptop: $(ENV) ## every task, suite, method and context with the small model, and first how long that will take
-	@$(BIN)/snakemake --configfile config.paper-laptop.yaml --dry-run | $(BIN)/python -m rmft.stages.plan --configs config.yaml config.laptop.yaml config.paper-laptop.yaml
-	@$(BIN)/snakemake --configfile config.paper-laptop.yaml --cores all --keep-going --quiet host rules reason
+paper-laptop: MINE := config.paper-laptop.yaml
+paper-laptop: plan ## every task, suite, method and context with the small model, and first how long that will take
+	@$(BIN)/snakemake --cores all --keep-going --quiet host rules reason $(LAID)
 	@$(BIN)/python -m rmft.stages.summary --tables results/tables
 
 figures: $(ENV) ## the figures, from tables that exist
@@ -26,11 +29,14 @@ figures: $(ENV) ## the figures, from tables that exist
 report: $(ENV) ## the figures and the report, from tables that exist
 	@$(BIN)/snakemake --cores all --quiet host rules reason --allowed-rules draw manifest report -- results/report.html
 
-plan: $(ENV) ## what reproduce would run and take, before it runs
-	@$(BIN)/snakemake --dry-run | $(BIN)/python -m rmft.stages.plan --configs $(CONFIGS)
+check-config: $(ENV) ## whether the config can run, with yours (MINE=mine.yaml) laid over it
+	@$(BIN)/python -m rmft.stages.check_config $(CONFIGS) $(MINE)
 
-status: $(ENV) ## what has become of every cell; make status CONFIGS=config.yaml for a cluster, WATCH=--watch to stay
-	@$(BIN)/python -m rmft.stages.status --configs $(CONFIGS) $(WATCH)
+plan: $(ready) ## what reproduce would run and take, before it runs
+	@$(BIN)/snakemake --dry-run $(LAID) | $(BIN)/python -m rmft.stages.plan --configs $(CONFIGS) $(MINE)
+
+status: $(ready) ## what has become of every cell; make status CONFIGS=config.yaml for a cluster, WATCH=--watch to stay
+	@$(BIN)/python -m rmft.stages.status --configs $(CONFIGS) $(MINE) $(WATCH)
 
 test: $(ENV) ## every test
 	@$(BIN)/pytest --numprocesses auto --dist loadfile

@@ -43,7 +43,7 @@ MUTANTS = [
     ("run.tasks", "mab-gaussian", "run.tasks: must be of type array"),
     ("run.seeds", [0, 0], "run.seeds: must not say a thing twice"),
     ("run.seeds", [-1], "run.seeds.0: must be 0 or more, not -1"),
-    ("run.methods", DELETE, "run.methods: missing; Names under methods"),
+    ("run.methods", DELETE, "run.methods: missing; add it: Names under methods"),
     (
         "rollout.trajectories_per_scenario",
         1,

@@ -1,4 +1,4 @@
-"""README.md shows how to add each part by example. Each example is followed here, in a copy, as a reader would."""
+"""docs/adding.md shows how to add each part by example. Each example is followed here, in a copy, as a reader would."""
 
 import json
 import os
@@ -33,7 +33,7 @@ import synthetic
 ROOT = Path(__file__).parents[2]
 BLOCK = re.compile(r"^<!-- example: (\w+) -->\n```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 TARGET = re.compile(r"# (append to|write) (\S+)\n")
-BLOCKS = BLOCK.findall((ROOT / "README.md").read_text())
+BLOCKS = BLOCK.findall((ROOT / "docs/adding.md").read_text())
 IN_CONFIG_ALONE = ["task", "context", "method", "suite", "model", "numeric"]
 IN_CODE = ["process", "baseline", "figure"]
 MINE = ("small.yaml", "mine.yaml")
@@ -70,7 +70,7 @@ class Example:
 
 
 def follow(tree: object, blocks: list[tuple[str, str]]) -> Example:
-    """Do what README.md says is done with the blocks (language, text) of an example."""
+    """Do what the page says is done with the blocks (language, text) of an example."""
     mine: dict = {}
     (tree.folder / "mine.yaml").write_text("{}\n")
     for language, text in blocks:
@@ -86,7 +86,7 @@ def follow(tree: object, blocks: list[tuple[str, str]]) -> Example:
             case "sh":
                 subprocess.run(["sh", "-euc", text], cwd=tree.folder, check=True, timeout=60)
             case other:
-                raise AssertionError(f"README.md does not say what is done with {other}")
+                raise AssertionError(f"docs/adding.md does not say what is done with {other}")
     return Example(tree, mine)
 
 
@@ -254,7 +254,7 @@ def added_by(name: str, example: Example, jobs_of: Callable[[dict], dict[str, st
 
 def test_every_part_has_its_example():
     assert {name for name, _, _ in BLOCKS} == {*IN_CONFIG_ALONE, *IN_CODE}
-    assert len(re.findall("<!-- example", (ROOT / "README.md").read_text())) == len(BLOCKS)
+    assert len(re.findall("<!-- example", (ROOT / "docs/adding.md").read_text())) == len(BLOCKS)
 
 
 @pytest.mark.parametrize("name", IN_CONFIG_ALONE)

@@ -1,10 +1,16 @@
 """Mistakes in what a reader adds, in words or code: one line before the first job, or at the end of the run."""
 
+import os
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import yaml
 
+from rmft.stages.unselected import unselected
+
+MAKEFILE = Path(__file__).parents[2] / "Makefile"
 BUTTONS = "workflow/scenarios/buttons.yaml"
 FIGURES = "workflow/rmft/figures/__init__.py"
 
@@ -73,3 +79,64 @@ def test_a_figure_without_one_of_its_parts_is_named(copied):
     done = copied.python("-m", "rmft.stages.draw", "--figure", "overview", "--tables", ".", "--output", "overview.png")
     assert done.returncode == 1
     assert done.stderr == "draw: workflow/rmft/figures/overview.py: has no rows; write it, as its neighbours do\n"
+
+
+ADDED = """
+models: { wide: { kind: numeric }, broad: { kind: api } }
+tasks: { mab-mine: {}, mab-gaussian: {} }
+methods: { mine: {} }
+baselines: { coach: {}, mine: {} }
+suites: { loud: {}, far: {} }
+"""
+
+
+def test_what_is_added_and_not_selected_is_named(tmp_path):
+    (tmp_path / "mine.yaml").write_text(ADDED)
+    mine = yaml.safe_load(ADDED)
+    config = {
+        "models": mine["models"],
+        "methods": {"rmft": {}, "taught": {"teacher": "coach"}},
+        "run": {"tasks": [], "suites": {"mab-gaussian": ["far"]}, "instead": {"x": {"methods": ["mine"]}}},
+    }
+    assert [line.partition("; name it in ")[::2] for line in unselected(config, [tmp_path / "mine.yaml"])] == [
+        ("models.wide: is defined, and run does not select it", "run.numbers.models"),
+        ("models.broad: is defined, and run does not select it", "run.models"),
+        ("tasks.mab-mine: is defined, and run does not select it", "run.tasks"),
+        ("baselines.mine: is defined, and run does not select it", "run.baselines"),
+        ("suites.loud: is defined, and run does not select it", "run.suites, beside a task"),
+    ]
+
+
+def make(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
+    """Run make there, with the environment at hand."""
+    command = ["make", "-f", MAKEFILE, f"BIN={Path(sys.executable).parent}", "ENV=", *arguments]
+    environment = os.environ | {"PYTHONPATH": str(folder / "workflow")}
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
+
+
+def test_a_file_of_yours_is_planned_and_what_it_forgets_is_said(copied):
+    (copied.folder / "mine.yaml").write_text("methods: { mine: { score: regret, k: 1 } }\n")
+    done = make(copied.folder, "plan", "MINE=small.yaml mine.yaml")
+    assert done.returncode == 0, done.stderr
+    assert "config: methods.mine: is defined, and run does not select it; name it in run.methods\n" in done.stderr
+    assert "jobs on" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (None, "mine.yaml: cannot be read ([Errno 2] No such file or directory"),
+        ("run:\n\tseeds: [0]\n", "line 2, column 1); mend it"),
+        ("run: { seeds: [0, 0] }\n", "run.seeds: must not say a thing twice"),
+    ],
+)
+def test_a_file_of_yours_that_cannot_be_is_one_line(copied, text, said):
+    if text:
+        (copied.folder / "mine.yaml").write_text(text)
+    for goal in ("plan", "reproduce", "status"):
+        done = make(copied.folder, goal, "MINE=mine.yaml")
+        assert done.returncode == 2
+        line, made = done.stderr.splitlines()
+        assert said in line
+        assert made.startswith("make: ***")
+        assert not done.stdout

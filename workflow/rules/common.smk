@@ -14,9 +14,13 @@ from rmft.stages import grid
 from rmft.stages.check_figures import unfinished
 from rmft.stages.fingerprint import fingerprint
 from rmft.stages.grid import own, policy_cell
+from rmft.stages.unselected import unselected
 from rmft.stages.yaml_files import read_yaml
 
 refuse(unfinished(FIGURES))
+if workflow.is_main_process:
+    for line in unselected(config, workflow.overwrite_configfiles):
+        print(f"config: {line}", file=sys.stderr)  # as plan reads what Snakemake's logger says in a dry run
 PYTHON = shlex.quote(config.get("python", sys.executable))
 RUN = config["run"]
 NUMBERS = RUN["numbers"]

@@ -47,7 +47,8 @@ def wording(error: object) -> tuple[str, str]:
         return unknown_key(error)
     if error.validator == "required":
         key = next(key for key in limit if key not in value)
-        return f".{key}", f"missing; {error.schema['properties'].get(key, {}).get('description', 'add it')}"
+        said = error.schema["properties"].get(key, {}).get("description")
+        return f".{key}", f"missing; add it: {said}" if said else "missing; add it"
     sayings = {
         "enum": lambda: f"must be one of {', '.join(map(str, limit))}, not {shown(value)}{near(value, limit)}",
         "type": lambda: type_and_mend(value, limit),

@@ -57,7 +57,7 @@ def of_code() -> Iterator[str]:
     for registry, (kinds, *ways) in _HAS.items():
         for name, kind in kinds.items():
             if lacks := min((sorted(way - {*dir(kind)}) for way in ways), key=len):
-                yield f"{registry}: {name}: {kind.__name__} in the code has no {lacks[0]}; see README, Adding to it"
+                yield f"{registry}: {name}: {kind.__name__} in the code has no {lacks[0]}; see docs/adding.md"
 
 
 def parts(schema: dict) -> Iterator[tuple[dict, str, dict[str, type]]]:
