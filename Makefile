@@ -2,6 +2,7 @@
 PYTHON := $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$p && break; done)
 WRONG = rmft needs Python 3.11, 3.12 or 3.13, as python3 or as python3.11 and so on; found: $$(python3 --version 2>&1)
+export PYTHONUTF8 := 1# the tests' and the libraries' text too, whatever the locale
 BIN := .venv/bin
 ENV := .venv/ready
 

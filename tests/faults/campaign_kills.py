@@ -18,7 +18,7 @@ from report import Count, say
 from rmft.stages import files
 from small_run import Job, contents, environment, make, plan, snakemake, work
 
-KILLS, SNAKEMAKE = 25, 5  # of each stage, and of Snakemake, in each round
+KILLS = 50  # of each stage, and of Snakemake, in each round
 RULES = (
     "base_policy",
     "rollout",
@@ -32,7 +32,14 @@ RULES = (
     "tables",
 )
 HANGS = 300  # seconds after which a job of these sizes will not end
+SMALL = "results/cells/tiny/small/rmft/seed0"
+SILENT = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 HOW = {"SIGKILL": signal.SIGKILL, "SIGTERM": signal.SIGTERM, "power loss": signal.SIGKILL}
+
+
+def in_cells(folder: Path) -> dict[str, str]:
+    """Digest of every file of a cell, by its name."""
+    return {name: digest for name, digest in contents(folder) if "/cells/" in name}
 
 
 def started(job: Job, tally: Path) -> int:
@@ -150,41 +157,45 @@ def of_stage(job: Job, kills: int, rng: random.Random, folder: Path) -> Count:
         if said := trial(job, how, seconds, whole, rng, folder):
             count.failed(f"{how}: {said}")
             shutil.rmtree("results")
-            shutil.copytree(folder / "kept", "results")
+            shutil.copytree(folder / "whole/results", "results")
         else:
             count.ended(f"survived {how}")
     return count
 
 
-def of_snakemake(run: Path, kills: int, rng: random.Random, kept: Path) -> Count:
-    """Snakemake and all that it started killed at a random moment, unlocked, and the same command again."""
-    count, target = (
-        Count("kills of Snakemake with its jobs"),
-        "results/cells/tiny/small/rmft/seed0/iter1/evaluation.parquet",
-    )
-    again = [job for job in plan(run) if "/small/" in "".join(job.outputs) and "/cells/" in "".join(job.outputs)]
+def of_snakemake(kills: int, rng: random.Random, kept: Path) -> Count:
+    """Snakemake and all that it started here killed at a random moment, unlocked, and the same command again."""
+    count, run, target = Count("kills of Snakemake with its jobs"), Path(), f"{SMALL}/iter1/evaluation.parquet"
+    again, needed = [], {target}
+    for job in reversed(plan(run)):
+        if "/small/" in job.outputs[0] and needed & {*job.outputs}:
+            again, needed = [job, *again], needed | {*job.inputs}
     command = snakemake(run, "--cores", "2", "--rerun-incomplete", "--rerun-triggers", "mtime", "--quiet", "all", "--")
-    for _ in range(kills):
+    whole = in_cells(kept)
+
+    def begun() -> subprocess.Popen:
         for job in again:
             cleared(job)
-        process = subprocess.Popen(
-            [*command, target], cwd=run, env=environment(), start_new_session=True, stdout=-3, stderr=-3
-        )
-        time.sleep(rng.uniform(3, 40))
+        return subprocess.Popen([*command, target], env=environment(), start_new_session=True, **SILENT)
+
+    start = time.monotonic()
+    if status := begun().wait():
+        raise RuntimeError(f"Snakemake ends with {status} where nothing is wrong")
+    seconds = time.monotonic() - start
+    for _ in range(kills):
+        process = begun()
+        time.sleep(rng.uniform(0, seconds))
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        subprocess.run(snakemake(run, "--unlock"), cwd=run, env=environment(), capture_output=True, check=False)
-        done = subprocess.run(
-            [*command, target], cwd=run, env=environment(), capture_output=True, text=True, check=False
-        )
-        made = {name: digest for name, digest in contents(run) if "/cells/" in name}
-        whole = {name: digest for name, digest in contents(kept) if "/cells/" in name}
-        odd = [name for name in made if made[name] != whole.get(name)]
+        hit = process.wait() == -signal.SIGKILL
+        subprocess.run(snakemake(run, "--unlock"), env=environment(), capture_output=True, check=False)
+        done = subprocess.run([*command, target], env=environment(), capture_output=True, text=True, check=False)
+        made = in_cells(run)
+        odd = sorted(name for name in made.keys() | whole.keys() if made.get(name) != whole.get(name))
         if done.returncode or odd:
             count.failed(f"status {done.returncode}, {odd[:2]}, {done.stderr[-300:]!r}")
         else:
-            count.ended("survived SIGKILL of the group")
+            count.ended("survived SIGKILL of the group" if hit else "had ended before it was killed")
     return count
 
 
@@ -197,13 +208,11 @@ def counts(rounds: int, seed: int) -> list[Count]:
     with tempfile.TemporaryDirectory(prefix="rmft torture ") as name:
         folder = Path(name)
         jobs = make(folder / "run")
-        shutil.copytree(folder / "run/results", folder / "kept")
+        shutil.copytree(folder / "run/results", folder / "whole/results")
         by_rule: dict[str, Callable] = {job.rule: job for job in jobs}
         with contextlib.chdir(folder / "run"):
             for rule in RULES:
                 found.append(of_stage(by_rule[rule], KILLS * rounds, rng, folder))
                 say(f"  {found[-1].row('')}")
-        (folder / "whole").mkdir()
-        shutil.copytree(folder / "kept", folder / "whole/results")
-        found.append(of_snakemake(folder / "run", SNAKEMAKE * rounds, rng, folder / "whole"))
+            found.append(of_snakemake(KILLS * rounds, rng, folder / "whole"))
     return found

@@ -1,4 +1,4 @@
-"""The house rules that a machine can keep (design.md section 6)."""
+"""The house rules that a machine can keep."""
 
 import ast
 import re
@@ -45,6 +45,48 @@ def test_core_is_numpy_and_the_standard_library():
     for path in (PACKAGE / "core").glob("*.py"):
         for name in imports(path):
             assert name.startswith("rmft.core.") or name.split(".")[0] in allowed, f"{path.name} imports {name}"
+
+
+def leaves_the_encoding_open(call: ast.Call) -> bool:
+    """Whether a call reads or writes text in the encoding of the user's locale."""
+    keys = {keyword.arg for keyword in call.keywords}
+    match call.func:
+        case ast.Attribute(value=ast.Name("files"), attr="write_text") | ast.Attribute(value=ast.Name("os")):
+            return False
+        case ast.Attribute(attr="read_text" | "write_text"):
+            return "encoding" not in keys
+        case ast.Attribute(attr="open") | ast.Name("open"):
+            mode = next((arg.value for arg in call.args if isinstance(arg, ast.Constant)), "" if call.args else "r")
+            return "encoding" not in keys and bool(mode) and "b" not in mode
+    return any(key.arg == "text" and isinstance(key.value, ast.Constant) for key in call.keywords)
+
+
+def test_text_is_utf_8_whatever_the_locale():
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call):
+                assert not leaves_the_encoding_open(node), f"{path.name}, line {node.lineno}: say encoding"
+
+
+@pytest.mark.parametrize(
+    ("code", "open_"),
+    [
+        ("path.read_text()", True),
+        ("path.read_text(errors='replace')", True),
+        ("path.write_text(text)", True),
+        ("path.open()", True),
+        ("path.open('w')", True),
+        ("open(path, 'w')", True),
+        ("subprocess.run(command, text=True)", True),
+        ("path.read_text(encoding='utf-8')", False),
+        ("files.write_text(path, text)", False),
+        ("path.open('rb')", False),
+        ("engine.open(3 + 4)", False),
+        ("subprocess.run(command)", False),
+    ],
+)
+def test_the_encoding_of_a_call(code, open_):
+    assert leaves_the_encoding_open(ast.parse(code, mode="eval").body) == open_
 
 
 @pytest.mark.parametrize(

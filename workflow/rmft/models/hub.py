@@ -18,7 +18,9 @@ def snapshot(hub: str, revision: str) -> Path:
     """The folder of a revision in the cache, whether it is there or not."""
     repository = cache() / f"models--{hub.replace('/', '--')}"
     named = repository / "refs" / revision
-    commit = named.read_text().strip() if not PINNED.fullmatch(revision) and named.is_file() else revision
+    commit = (
+        named.read_text(encoding="utf-8").strip() if not PINNED.fullmatch(revision) and named.is_file() else revision
+    )
     return repository / "snapshots" / commit
 
 
@@ -32,7 +34,7 @@ def lacking(folder: Path) -> str | None:
     if not index.is_file():
         return None if any(folder.glob("*.safetensors")) else "model.safetensors"
     try:
-        shards = sorted(set(json.loads(index.read_text())["weight_map"].values()))
+        shards = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
     except (AttributeError, KeyError, TypeError, ValueError):
         return f"a readable {index.name}"
     return next((name for name in shards if not (folder / name).is_file()), None)
@@ -41,7 +43,7 @@ def lacking(folder: Path) -> str | None:
 def positions(folder: Path) -> int | None:
     """``positions_of`` of a model's config.json."""
     try:
-        return positions_of(json.loads((folder / "config.json").read_text()))
+        return positions_of(json.loads((folder / "config.json").read_text(encoding="utf-8")))
     except (OSError, ValueError):
         return None
 

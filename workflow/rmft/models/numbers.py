@@ -48,14 +48,14 @@ def untrained(entry: dict, *, seed: int) -> Network:
 def save(network: Network, folder: Path) -> None:
     """Write config.json and model.safetensors into a folder, which is made."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "config.json").write_text(json.dumps(network.entry, indent=1) + "\n")
+    (folder / "config.json").write_text(json.dumps(network.entry, indent=1) + "\n", encoding="utf-8")
     save_file(network.net.state_dict(), folder / "model.safetensors")
 
 
 def load(folder: Path) -> Network:
     """The network of a folder. Raises ValueError, naming it, where it holds none."""
     try:
-        network = untrained(json.loads((folder / "config.json").read_text()), seed=0)
+        network = untrained(json.loads((folder / "config.json").read_text(encoding="utf-8")), seed=0)
         network.net.load_state_dict(load_file(folder / "model.safetensors"))
     except (OSError, KeyError, RuntimeError, ValueError) as error:
         raise ValueError(f"{folder}: not a network ({error!r}); delete its policy.json and run again") from None

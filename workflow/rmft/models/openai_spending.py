@@ -65,5 +65,5 @@ class Spending:
     def _write(self) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}.tmp")
-        temporary.write_text(json.dumps(self.own) + "\n")
+        temporary.write_text(json.dumps(self.own) + "\n", encoding="utf-8")
         temporary.replace(self.path)

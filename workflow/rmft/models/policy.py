@@ -44,7 +44,7 @@ def read_policy(path: Path) -> Policy:
     """Read policy.json and check that the weights are the ones it names. Raises ValueError with the file and the mend."""
     seals.check(path)
     try:
-        policy = Policy(**json.loads(path.read_text()))
+        policy = Policy(**json.loads(path.read_text(encoding="utf-8")))
     except (OSError, TypeError, ValueError) as error:
         raise ValueError(f"{path}: not a policy ({error}); delete it to have it made again") from None
     if policy.kind not in KINDS:

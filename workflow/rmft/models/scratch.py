@@ -27,7 +27,7 @@ def shared(name: str, make: Callable[[Path], None]) -> Iterator[Path]:
     folder = root() / name
     _sweep(folder)
     while True:
-        with folder.with_suffix(".lock").open("a") as lock:
+        with folder.with_suffix(".lock").open("a", encoding="utf-8") as lock:
             fcntl.flock(lock, fcntl.LOCK_SH)
             if _is_ours(lock) and folder.exists():
                 try:
@@ -60,5 +60,5 @@ def _sweep(own: Path) -> None:
     """Remove the others that nobody uses."""
     for path in own.parent.glob("*.lock"):
         if path != own.with_suffix(".lock"):
-            with suppress(FileNotFoundError), path.open("r+") as lock:
+            with suppress(FileNotFoundError), path.open("r+", encoding="utf-8") as lock:
                 _remove(path.with_suffix(""), lock)

@@ -19,7 +19,7 @@ _NARROWEST = 32  # numbers in a head that vLLM's attention on CPUs knows
 
 def adapter_rank(policy: Policy) -> int:
     """The rank of the policy's LoRA."""
-    return json.loads((Path(policy.adapter) / "adapter_config.json").read_text())["r"]
+    return json.loads((Path(policy.adapter) / "adapter_config.json").read_text(encoding="utf-8"))["r"]
 
 
 @contextmanager

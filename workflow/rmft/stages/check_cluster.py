@@ -36,7 +36,7 @@ class Cluster:
 def ask(*command: str) -> str:
     """What a program of SLURM says. Raises ValueError, in its words, where it fails or is silent for 20 seconds."""
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=20)
+        done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", timeout=20)
     except subprocess.TimeoutExpired:
         raise ValueError(f"{command[0]}: no answer in 20 seconds; is the controller up?") from None
     if done.returncode:
@@ -140,7 +140,9 @@ def small_job(profile: dict, gpus: int, python: str) -> str | None:
     flags["--gpus"] = f"{config['gpu_model']}:{gpus}" if gpus else None
     command += [f"{flag}={value}" for flag, value in flags.items() if value is not None]
     command.append(f"--wrap={python} -c '{IMPORTS}'")
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8", errors="replace"
+    )
     try:
         job, said = process.communicate(timeout=PATIENCE)
     except subprocess.TimeoutExpired:

@@ -12,5 +12,7 @@ _LOG = re.compile(r"(results/logs/\S+?\.log)(?= 2>&1' returned non-zero| \(check
 
 def failures(logs: Iterable[str]) -> Iterator[str]:
     """A line for each failed job that Snakemake's own logs tell of: its log, and what that says last."""
-    for path in dict.fromkeys(found for log in logs for found in _LOG.findall(Path(log).read_text(errors="replace"))):
+    for path in dict.fromkeys(
+        found for log in logs for found in _LOG.findall(Path(log).read_text(encoding="utf-8", errors="replace"))
+    ):
         yield f"failed: {path}: {last_line(Path(path))}"

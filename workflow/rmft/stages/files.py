@@ -115,7 +115,7 @@ def let_others_read(folder: Path) -> None:
 def write_text(path: Path, text: str) -> None:
     """Write a text file, whole or not at all."""
     with replacing(path) as temporary:
-        temporary.write_text(text)
+        temporary.write_text(text, encoding="utf-8")
 
 
 def write_csvs(paths: list[Path], tables: dict[str, list[dict]]) -> None:
@@ -181,7 +181,7 @@ def read_json(path: Path, *keys: str) -> dict:
     """Read a JSON mapping with at least ``keys``. Raises ValueError, naming the file and the mend, where it is not one."""
     seals.check(path)
     try:
-        value = json.loads(path.read_text())
+        value = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(value, dict) or not set(keys) <= set(value):
             raise ValueError(f"not a mapping with {', '.join(keys)}")
     except (OSError, ValueError) as error:

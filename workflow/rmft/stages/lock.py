@@ -24,7 +24,7 @@ def _create(path: Path, said: str) -> bool:
     """Whether the lock is ours now."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        file = path.open("x")
+        file = path.open("x", encoding="utf-8")
     except (FileExistsError, FileNotFoundError):  # held; or who held it has just removed the folder
         return False
     try:
@@ -39,7 +39,7 @@ def _create(path: Path, said: str) -> bool:
 def _holder(path: Path) -> dict:
     """Who holds the lock; nothing where it is being written or gone."""
     try:
-        return json.loads(path.read_text())
+        return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
 

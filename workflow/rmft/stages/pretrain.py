@@ -37,7 +37,7 @@ def work(args: Namespace) -> None:
     shutil.rmtree(building, ignore_errors=True)
     building.mkdir(parents=True)
     curve = pretrain(entry, worlds, building)
-    with (building / "reading.csv").open("w", newline="") as stream:
+    with (building / "reading.csv").open("w", newline="", encoding="utf-8") as stream:
         rows = read(building, worlds, new_tokens=_REPLY)
         writer = csv.DictWriter(stream, rows[0].keys())
         writer.writeheader()

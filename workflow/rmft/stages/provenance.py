@@ -96,8 +96,10 @@ def _commit() -> str:
     """The git commit of the code that runs, if it stands in a repository."""
     git = ["git", "-C", str(Path(__file__).parent)]
     try:
-        head = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
-        changed = subprocess.run([*git, "status", "--porcelain"], capture_output=True, text=True, check=True).stdout
+        head, changed = (
+            subprocess.run([*git, *asked], capture_output=True, encoding="utf-8", check=True).stdout.strip()
+            for asked in (["rev-parse", "HEAD"], ["status", "--porcelain"])
+        )
     except (OSError, subprocess.CalledProcessError):
         return "none"
     return head + (" with changes that are not committed" if changed else "")
@@ -114,7 +116,7 @@ def _hardware() -> str:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     cpu, known = platform.machine(), Path("/proc/cpuinfo")
     if known.exists():
-        lines = known.read_text().splitlines()
+        lines = known.read_text(encoding="utf-8").splitlines()
         cpu = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), cpu)
     return f"{cpu}, {os.cpu_count()} cores, {memory:.0f} GiB ({platform.system()})"
 

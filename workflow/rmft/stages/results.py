@@ -80,7 +80,7 @@ def read_selected(path: Path) -> set[str]:
     """The ids of the selected trajectories."""
     seals.check(present(path))
     try:
-        return {json.loads(line)["trajectory_id"] for line in path.read_text().splitlines()}
+        return {json.loads(line)["trajectory_id"] for line in path.read_text(encoding="utf-8").splitlines()}
     except (json.JSONDecodeError, KeyError) as error:
         raise broken(path, f"cannot be read ({error})") from None
 

@@ -32,7 +32,7 @@ _VALIDATION_SHARE = 8  # every eighth scenario is held out of the training to wa
 def _selected_ids(selected: Path) -> list[str]:
     seals.check(selected)
     try:
-        ids = [json.loads(line)["trajectory_id"] for line in selected.read_text().splitlines()]
+        ids = [json.loads(line)["trajectory_id"] for line in selected.read_text(encoding="utf-8").splitlines()]
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{selected}: not a selection ({error!r}); delete it and select again") from None
     if not ids:
