@@ -6,7 +6,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from subprocess import Popen
 
+import pytest
 from provider import Provider
+from pyarrow.parquet import read_table
 
 from rmft.core.prompts import Context
 from rmft.core.tasks import Task, draw_episodes
@@ -146,3 +148,44 @@ def rollout(shop: Shop, start: Callable[..., Popen], *, task: dict | None = None
         trajectories_per_scenario=2,
         output=shop.folder / "cell/trajectories.parquet",
     )
+
+
+def finetune(shop: Shop, start: Callable[..., Popen], *, seed: int = 0, cell: str = "next") -> Popen:
+    """A fine-tuning on what was selected, into a cell, as the rule starts it."""
+    return start(
+        "sft",
+        shop.folder,
+        policy=shop.folder / "cell/policy.json",
+        trajectories=shop.folder / "cell/trajectories.parquet",
+        selected=shop.folder / "cell/selected.jsonl",
+        model=shop.model(),
+        seed=seed,
+        iteration=1,
+        output=shop.folder / cell / "policy.json",
+    )
+
+
+def played(shop: Shop) -> list[dict]:
+    """The rows of the finished rollout."""
+    return read_table(shop.folder / "cell/trajectories.parquet").drop_columns(["task"]).to_pylist()
+
+
+def select_all(shop: Shop) -> None:
+    """selected.jsonl with every trajectory."""
+    lines = [
+        json.dumps({"messages": json.loads(row["messages"]), "trajectory_id": row["trajectory_id"], "regret": 0.0})
+        for row in played(shop)
+    ]
+    (shop.folder / "cell/selected.jsonl").write_text("".join(f"{line}\n" for line in lines))
+
+
+def bought_once(shop: Shop, again: int = 0) -> None:
+    """That every reply (but ``again`` of them), file, batch and job was paid for once, and is what the books say."""
+    provider, books = shop.provider, [json.loads(path.read_text()) for path in (shop.account / "spent").glob("*.json")]
+    assert provider.replies.total() - len(provider.replies) <= again
+    assert len(provider.batches) == len({batch["metadata"]["rmft"] for batch in provider.batches.values()})
+    inputs = [file["data"] for file in provider.files.values() if file["purpose"] in ("batch", "fine-tune")]
+    assert len(inputs) == len(set(inputs))
+    assert sum(book["reserved"] for book in books) == pytest.approx(0, abs=1e-9)
+    for key in ("prompt", "sampled", "trained"):
+        assert again or sum(book[key] for book in books) == provider.tokens[key]

@@ -11,8 +11,7 @@ import signal
 import time
 
 import pytest
-from pyarrow.parquet import read_table
-from shop import KEY, rollout
+from shop import KEY, bought_once, finetune, played, rollout, select_all
 
 SLOW = pytest.mark.skipif(not os.environ.get("RMFT_API"), reason="takes minutes; make test-api runs it")
 
@@ -22,12 +21,6 @@ def ended(process):
     _, stderr = process.communicate(timeout=120)
     assert process.returncode in (0, -signal.SIGKILL), stderr
     return process.returncode
-
-
-def played(shop):
-    """The rows of the finished rollout."""
-    table = read_table(shop.folder / "cell/trajectories.parquet")
-    return table.drop_columns(["task"]).to_pylist()
 
 
 def killed_until_done(shop, begin, points):
@@ -41,42 +34,6 @@ def killed_until_done(shop, begin, points):
             return kills
         kills += 1
         assert kills < 60
-
-
-def bought_once(shop):
-    """That every reply, file, batch and job was paid for once, and is what the books say."""
-    assert set(shop.provider.replies.values()) <= {1}
-    assert len(shop.provider.batches) == len({batch["metadata"]["rmft"] for batch in shop.provider.batches.values()})
-    inputs = [file["data"] for file in shop.provider.files.values() if file["purpose"] in ("batch", "fine-tune")]
-    assert len(inputs) == len(set(inputs))
-    books = [json.loads(path.read_text()) for path in (shop.account / "spent").glob("*.json")]
-    for key in ("prompt", "sampled", "trained"):
-        assert sum(book[key] for book in books) == shop.provider.tokens[key]
-    assert sum(book["reserved"] for book in books) == pytest.approx(0, abs=1e-9)
-
-
-def finetune(shop, start, *, seed=0, cell="next"):
-    """A fine-tuning on what was selected, into a cell, as the rule starts it."""
-    return start(
-        "sft",
-        shop.folder,
-        policy=shop.folder / "cell/policy.json",
-        trajectories=shop.folder / "cell/trajectories.parquet",
-        selected=shop.folder / "cell/selected.jsonl",
-        model=shop.model(),
-        seed=seed,
-        iteration=1,
-        output=shop.folder / cell / "policy.json",
-    )
-
-
-def select_all(shop):
-    """selected.jsonl with every trajectory."""
-    lines = [
-        json.dumps({"messages": json.loads(row["messages"]), "trajectory_id": row["trajectory_id"], "regret": 0.0})
-        for row in played(shop)
-    ]
-    (shop.folder / "cell/selected.jsonl").write_text("".join(f"{line}\n" for line in lines))
 
 
 def trained(shop, start, points):
