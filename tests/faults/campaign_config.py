@@ -23,6 +23,7 @@ CONFIGS = ("config.yaml", "config.laptop.yaml")
 PARTS = ("Snakefile", "config.yaml", "config.laptop.yaml", "workflow", "profiles")
 SECONDS, JOBS = 10, 20_000  # a mutant that takes longer to check hangs; one of more runs than this should be refused
 PER_KEY, REAL = 2, 8  # mutants of each key, and of all of them those that a real dry run sees, in each round
+HARMLESS = ("cut off", "Windows' line ends", "a byte order mark")  # damages of a text that leave a config that can run
 TRAP = "PWNED"  # a file of this name appears where something was executed
 VALUES = [None, True, [], {}, 0, -1, 1, 2.5, 1e308, float("nan"), float("inf"), 10**12, 10**40, -(10**40), "", "text"]
 VALUES += ["1e-3", "y", "null", f"$(touch {TRAP})", f"`touch {TRAP}`", f"'; touch {TRAP}; '", f"x && touch {TRAP}"]
@@ -63,16 +64,19 @@ class Hung(Exception):
 
 @dataclass(frozen=True)
 class Mutant:
-    """A config that was made wrong: what was done to which key of which file, and the text of the files."""
+    """A config that was made wrong: what was done to which key of which file, and the text of the files; whether it cannot
+    run whatever else holds."""
 
     what: str
     place: tuple
     texts: dict[str, str]
+    impossible: bool
 
     def names(self, line: str) -> bool:
         """Whether the line names what was changed, a key on the way to it or a file; of a damaged text, any key."""
         keys = (*self.place[-3:], *self.texts)
-        named = any(key in line for key in keys if isinstance(key, str))
+        words = (re.escape(key) for key in keys if isinstance(key, str))
+        named = any(re.search(rf"(?<![\w-]){word}(?![\w-])", line) for word in words)
         return named if self.place else named or re.match(r"[^ :]+: ", line) is not None
 
 
@@ -91,24 +95,32 @@ def typo(key: str, rng: random.Random) -> str:
     return rng.choice([key[:at] + key[at + 1 :], key[:at] + key[at : at + 1] + key[at:], *odd])
 
 
-def mutate(config: dict, place: tuple, rng: random.Random) -> str:
-    """Change one place of a config, in place; returns what was done."""
+def mutate(config: dict, place: tuple, rng: random.Random) -> tuple[str, bool]:
+    """Change one place of a config, in place; returns what was done, and whether no config can have it there."""
     *path, last = place
     for key in path:
         config = config[key]
     match rng.randrange(6):
         case 0:
             del config[last]
-            return "deleted"
+            return "deleted", False
         case 1 if isinstance(config, dict):
             config[name := typo(last, rng)] = config.pop(last)
-            return f"renamed to {name!r}"
+            return f"renamed to {name!r}", False
         case 2 if isinstance(config[last], dict | list):
-            config[last] = copy.deepcopy(rng.choice([[config[last]], {"x": config[last]}, list(config[last])]))
-            return "wrapped"
+            config[last] = copy.deepcopy(rng.choice([[config[last]], {"x": config[last]}]))
+            return "wrapped", False
         case _:
-            config[last] = copy.deepcopy(value := rng.choice(VALUES))
-            return f"set to {str(value)[:40]!r}"
+            old, new = config[last], rng.choice([value for value in VALUES if repr(value) != repr(config[last])])
+            config[last] = copy.deepcopy(new)
+            return f"set to {str(new)[:40]!r}", of_another_kind(old, new)
+
+
+def of_another_kind(old: object, new: object) -> bool:
+    """Whether one is a list or mapping and the other is not, or a word stands for a number."""
+    if isinstance(old, dict | list) != isinstance(new, dict | list):
+        return old is not None and new is not None
+    return type(old) in (int, float) and isinstance(new, str)
 
 
 def door(name: str) -> str:
@@ -124,11 +136,12 @@ def mutants(rounds: int, rng: random.Random) -> Iterator[Mutant]:
         for place in places(config):
             for _ in range(PER_KEY * rounds):
                 changed = copy.deepcopy(config)
-                what = mutate(changed, place, rng)
-                yield Mutant(f"{name}: {'.'.join(map(str, place))}: {what}", place, {name: plain(changed)})
+                what, impossible = mutate(changed, place, rng)
+                said = f"{name}: {'.'.join(map(str, place))}: {what}"
+                yield Mutant(said, place, {name: plain(changed)}, impossible)
         for what, damage in TEXTS.items():
             for _ in range(rounds):
-                yield Mutant(f"{name}: {what}", (), {name: damage(text, rng)})
+                yield Mutant(f"{name}: {what}", (), {name: damage(text, rng)}, what not in HARMLESS)
 
 
 class Plain(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):
@@ -179,16 +192,30 @@ def checked(rounds: int, rng: random.Random, folder: Path) -> tuple[Count, list[
             count.failed(f"{mutant.what}: {error}")
             continue
         except Exception:
-            count.failed(
-                f"{mutant.what}: {traceback.format_exc().splitlines()[-1][:200]} {traceback.format_exc().splitlines()[-3]}"
-            )
+            *_, where, _, last = traceback.format_exc().splitlines()
+            count.failed(f"{mutant.what}: {last[:200]} {where}")
             continue
-        if line is not None and ("\n" in line or len(line) > 1000 or not mutant.names(line)):
-            count.failed(f"{mutant.what}: {line[:300]!r} names no key, or is no line")
-            continue
-        count.ended("could run" if line is None else "refused")
-        said.append((mutant, line))
+        if wrong := unlike(mutant, line, folder):
+            count.failed(f"{mutant.what}: {wrong}")
+        else:
+            count.ended("could run" if line is None else "refused")
+            said.append((mutant, line))
     return count, said
+
+
+def unlike(mutant: Mutant, line: str | None, folder: Path) -> str | None:
+    """What is wrong with what was said of a mutant (None: that it could run), or None."""
+    if traps := [place for place in (Path(TRAP), folder / TRAP) if place.exists()]:
+        traps[0].unlink()
+        return "something was executed"
+    if line is None:
+        return "could run" if mutant.impossible else None
+    return f"{line[:300]!r} names no key, or is no line" if not is_line(line) or not mutant.names(line) else None
+
+
+def is_line(said: str) -> bool:
+    """Whether it is one line that a reader can take in."""
+    return "\n" not in said and len(said) <= 1000
 
 
 def dry_run(mutant: Mutant, folder: Path) -> subprocess.CompletedProcess:

@@ -10,6 +10,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from tqdm import tqdm
@@ -35,6 +36,15 @@ HANGS = 300  # seconds after which a job of these sizes will not end
 SMALL = "results/cells/tiny/small/rmft/seed0"
 SILENT = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 HOW = {"SIGKILL": signal.SIGKILL, "SIGTERM": signal.SIGTERM, "power loss": signal.SIGKILL}
+
+
+@dataclass(frozen=True)
+class Kill:
+    """Whether the signal ended the stage, the finished chunks that it left, and what it left in part under its own name."""
+
+    hit: bool
+    chunks: int
+    half: str | None
 
 
 def in_cells(folder: Path) -> dict[str, str]:
@@ -85,11 +95,11 @@ def wait(pid: int) -> int | str:
 
 
 def torn(folder: Path, since: float, rng: random.Random) -> None:
-    """The file that was written last cut off at a random byte, as a disk leaves it that lost power."""
-    written = [path for path in folder.rglob("*") if path.is_file() and path.stat().st_mtime >= since]
-    if written:
+    """The file that was written last cut off at a random byte, as a disk leaves it that lost power; not an empty lock."""
+    files = [path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("lock")]
+    if written := [path for path in files if path.stat().st_mtime >= since and path.stat().st_size]:
         last = max(written, key=lambda path: path.stat().st_mtime_ns)
-        os.truncate(last, rng.randrange(last.stat().st_size + 1))
+        os.truncate(last, rng.randrange(last.stat().st_size))
 
 
 def chunks() -> set[Path]:
@@ -103,33 +113,44 @@ def cleared(job: Job) -> None:
         Path(name).unlink(missing_ok=True)
 
 
-def killed(job: Job, how: str, seconds: float, rng: random.Random, tally: Path) -> int:
-    """Start the job without its outputs and kill it at a random moment; finished chunks that it leaves."""
+def killed(job: Job, how: str, seconds: float, whole: dict[str, str], rng: random.Random, tally: Path) -> Kill:
+    """Start the job without its outputs and kill it at a random moment."""
     cleared(job)
     since, pid = time.time(), started(job, tally)
     time.sleep(rng.uniform(0, seconds))
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, HOW[how])
-    wait(pid)
+    status = wait(pid)
+    if status not in (0, -HOW[how], 128 + HOW[how]):
+        raise RuntimeError(f"{job.rule}: ends with {status} by {how}")
+    there = dict(contents(Path()))
+    half = next((name for name in job.outputs if there.get(name, whole[name]) != whole[name]), None)
+    cleared(job)
     if how == "power loss":
         torn(Path("results"), since, rng)
-    return len(chunks())
+    return Kill(status != 0, len(chunks()), half)
 
 
-def trial(job: Job, how: str, seconds: float, whole: dict[str, str], rng: random.Random, folder: Path) -> str | None:
-    """Killed once or twice and started again; what is wrong with how it ended, or None."""
+def trial(job: Job, how: str, seconds: float, whole: dict[str, str], rng: random.Random, folder: Path) -> tuple:
+    """Killed once or twice and started again: whether it was under way, and what is wrong with how it ended, or None."""
     tally = folder / "tally"
-    for _ in range(rng.choice((1, 1, 2))):
-        kept = killed(job, how, seconds, rng, tally)
-    cleared(job)
+    kills = [killed(job, how, seconds, whole, rng, tally) for _ in range(rng.choice((1, 1, 2)))]
+    return any(kill.hit for kill in kills), ended(job, kills, whole, tally, torn=how == "power loss")
+
+
+def ended(job: Job, kills: list[Kill], whole: dict[str, str], tally: Path, *, torn: bool) -> str | None:
+    """Start it again; what is wrong with what was left or with how it ends, or None."""
+    if half := next((kill.half for kill in kills if kill.half), None):
+        return f"left {half} half-written under its own name"
     tally.write_text("")
     if status := wait(started(job, tally)):
-        return f"then ended with {status}: {(folder / 'said').read_text() if (folder / 'said').exists() else ''}"
+        said = tally.with_name("said")
+        return f"then ended with {status}: {said.read_text() if said.exists() else ''}"
     found, made = dict(contents(Path())), len(tally.read_text())
     if odd := sorted(name for name in found.keys() | whole.keys() if found.get(name) != whole.get(name)):
         return f"then {'left' if odd[0] in found and odd[0] not in whole else 'differs in'} {odd[0]}"
-    parts = pieces(job)
-    if parts and made > parts + 1 - kept + (how == "power loss"):
+    parts, kept = pieces(job), kills[-1].chunks
+    if parts and made > parts + 1 - kept + torn:
         return f"made {made - 1} chunks again, of {parts}, of which {kept} were finished"
     return None
 
@@ -154,12 +175,13 @@ def of_stage(job: Job, kills: int, rng: random.Random, folder: Path) -> Count:
     seconds = time.monotonic() - start
     for number in range(kills):
         how = list(HOW)[number % len(HOW)]
-        if said := trial(job, how, seconds, whole, rng, folder):
+        hit, said = trial(job, how, seconds, whole, rng, folder)
+        if said:
             count.failed(f"{how}: {said}")
             shutil.rmtree("results")
             shutil.copytree(folder / "whole/results", "results")
         else:
-            count.ended(f"survived {how}")
+            count.ended(f"survived {how}" if hit else "had ended before it was killed")
     return count
 
 

@@ -4,6 +4,7 @@ Each time: one clear line, results as they were, and the same command finishes w
 """
 
 import contextlib
+import ctypes
 import os
 import random
 import resource
@@ -14,13 +15,15 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from campaign_kills import cleared, wait
+from campaign_kills import cleared, pieces, started, wait
 from report import Count, say
 from small_run import Ended, Job, contents, environment, make, snakemake, work
 
+M_MMAP_THRESHOLD = -3  # of malloc.h
 RULES = (
     "base_policy",
     "rollout",
+    "rollout_heldout",
     "score",
     "select",
     "sft",
@@ -84,7 +87,7 @@ def clear(job: Job, ended: Ended) -> str | None:
     return None
 
 
-def hit(job: Job, fault: Callable, *, must_fail: bool = True) -> str | None:
+def hit(job: Job, fault: Callable, *, must_fail: bool = True, must_work: bool = False) -> str | None:
     """A job under a fault, then without it; what is wrong with either, or None."""
     whole = dict(contents(Path()))
     cleared(job)
@@ -92,21 +95,26 @@ def hit(job: Job, fault: Callable, *, must_fail: bool = True) -> str | None:
         before = dict(contents(Path()))
         ended = work(job)
         after = dict(contents(Path()))
+    if ended.status != 0 and must_work:
+        return f"status {ended.status}: {ended.said[-300:]}"
     if ended.status == 0 and must_fail:
         return "finished all the same"
     if ended.status != 0 and (said := clear(job, ended)):
         return said
     if lost := [name for name in before if after.get(name) != before[name]]:
         return f"lost {lost[0]}"
-    if (again := work(job)).status:
+    if half := [name for name in job.outputs if name in after and after[name] != whole.get(name)]:
+        return f"left {half[0]}, half-written"
+    if (again := work(job)).status != 0:
         return f"then: {again.said[-300:]} {again.error}"
     found = dict(contents(Path()))
     odd = [name for name in found.keys() | whole.keys() if found.get(name) != whole.get(name)]
     return f"then left or changed {odd[0]}" if odd else None
 
 
-def short_of_memory(job: Job, megabytes: int) -> str | None:
-    """A job in a forked process that may take so much memory more than it has; then without a limit."""
+def short_of_memory(job: Job, kilobytes: int) -> str | None:
+    """A job in a forked process that may take so little memory more than it has; then without a limit."""
+    ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, 1 << 16)  # nothing big from what was freed before
     cleared(job)
     work(job)  # imports all that it needs, so that it is the work that has too little
     whole, said = dict(contents(Path())), Path("said")
@@ -114,10 +122,10 @@ def short_of_memory(job: Job, megabytes: int) -> str | None:
     if not (pid := os.fork()):
         size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
         hard = resource.getrlimit(resource.RLIMIT_AS)[1]
-        resource.setrlimit(resource.RLIMIT_AS, (size + (megabytes << 20), hard))
+        resource.setrlimit(resource.RLIMIT_AS, (size + (kilobytes << 10), hard))
         ended = work(job)
         resource.setrlimit(resource.RLIMIT_AS, (hard, hard))
-        said.write_text("" if ended.status == 0 else clear(job, ended) or "")
+        said.write_text("the limit was never met" if ended.status == 0 else clear(job, ended) or "")
         os._exit(0)
     if status := wait(pid):
         return f"ended with {status}"
@@ -127,6 +135,19 @@ def short_of_memory(job: Job, megabytes: int) -> str | None:
     cleared(job)
     ended, found = work(job), dict(contents(Path()))
     return None if ended.status == 0 and found == whole else f"then {ended.said[-200:]}"
+
+
+def two_copies(job: Job, folder: Path) -> str | None:
+    """The same stage twice at once, as a queue that begins a job again before the first is gone: one does the work."""
+    whole, tally = dict(contents(Path())), folder / "tally"
+    cleared(job)
+    tally.write_text("")
+    copies = [started(job, tally) for _ in range(2)]
+    if any(ends := [wait(pid) for pid in copies]):
+        return f"ended with {ends}"
+    if dict(contents(Path())) != whole:
+        return "made something else"
+    return None if (made := len(tally.read_text())) == pieces(job) + 1 else f"wrote {made} tables"
 
 
 def two_workflows(run: Path) -> str | None:
@@ -146,14 +167,17 @@ def two_workflows(run: Path) -> str | None:
         "sft",
         "--",
     )
+    whole = dict(contents(run))
     process = [subprocess.Popen([*command, target], cwd=run, env=environment(), stdout=-1, stderr=-2, text=True)]
     locks = run / ".snakemake/locks"
     while process[0].poll() is None and not (locks.exists() and any(locks.iterdir())):
         time.sleep(0.05)
     second = subprocess.run([*command, target], cwd=run, env=environment(), capture_output=True, text=True, check=False)
     text, _ = process[0].communicate()
-    if process[0].returncode or second.returncode == 0 or "lock" not in second.stderr.lower():
+    if process[0].returncode or second.returncode == 0 or "LockException" not in second.stderr:
         return f"first {process[0].returncode} {text[-200:]!r}, second {second.returncode} {second.stderr[-200:]!r}"
+    if odd := [name for name, digest in contents(run) if "/cells/" in name and whole.get(name) != digest]:
+        return f"changed {odd[0]}"
     return "a traceback" if "Traceback" in second.stderr else None
 
 
@@ -161,8 +185,13 @@ def without_network(job: Job, run: Path) -> str | None:
     """A stage as a program in a network of its own that leads nowhere; needs root."""
     text = ["unshare", "--net", os.sys.executable, "-m", f"rmft.stages.{job.stage}", *job.argv]
     own = {key: value for key, value in environment().items() if key != "HF_HUB_OFFLINE"}
-    done = subprocess.run(text, cwd=run, env=own, capture_output=True, text=True, check=False)
-    return f"{done.returncode}: {done.stderr[-300:]}" if done.returncode else None
+    whole = dict(contents(run))
+    for name in job.outputs:
+        (run / name).unlink()
+    done = subprocess.run(text, cwd=run, env=own, capture_output=True, text=True, check=False, timeout=300)
+    if done.returncode:
+        return f"{done.returncode}: {done.stderr[-300:]}"
+    return None if dict(contents(run)) == whole else "other bytes than with a network"
 
 
 def tally(what: str, found: Iterator[tuple[str, str | None]]) -> Count:
@@ -191,10 +220,16 @@ def campaign(jobs: list[Job], run: Path, rounds: int, rng: random.Random) -> lis
     with contextlib.chdir(run):
         network = ((rule, without_network(by_rule[rule], run)) for rule in ("rollout", "sft"))
         found.append(tally("no network", network))
-        little = ((f"sft, {mb} MB", short_of_memory(by_rule["sft"], mb)) for _ in range(rounds) for mb in (4, 16, 48))
+        little = (
+            (f"sft, {kb} kB", short_of_memory(by_rule["sft"], kb)) for _ in range(rounds) for kb in (0, 256, 1024)
+        )
         found.append(tally("too little memory", little))
-        clock = ((job.rule, hit(job, lambda: jumped(86400), must_fail=False)) for job in jobs)
-        found.append(tally("a clock that jumped by a day", clock))
+        copies = (
+            (rule, two_copies(by_rule[rule], run)) for rule in ("rollout", "rollout_heldout") for _ in range(rounds)
+        )
+        found.append(tally("two copies of a stage", copies))
+        clock = ((job.rule, hit(job, lambda: jumped(86400), must_fail=False, must_work=True)) for job in jobs)
+        found.append(tally("results dated a day ahead, as a clock set back leaves them", clock))
         there.rename(run / "kept")
         with mounted(there, 60):
             shutil.copytree(run / "kept", there, dirs_exist_ok=True)

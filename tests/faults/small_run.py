@@ -171,7 +171,7 @@ def _made() -> tuple[tempfile.TemporaryDirectory, list[Job]]:
             for name in job.outputs:
                 Path(name).parent.mkdir(parents=True, exist_ok=True)
             ended = work(job)
-            if ended.status:
+            if ended.status != 0:
                 raise RuntimeError(f"{job.rule}: {ended.said[-1000:]}{ended.error}")
     say(f"  a small run: {len(jobs)} jobs")
     return place, jobs

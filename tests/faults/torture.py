@@ -40,7 +40,7 @@ def main() -> int:
         for count in importlib.import_module(f"campaign_{name}").counts(args.rounds, args.seed):
             rows.append(count.row(command))
             say(rows[-1])
-            failed += len(count.failures)
+            failed += len(count.failures) + (count.tried == 0)  # what tried nothing did not hold
     text = "\n".join(rows) + f"\n\n{(time.monotonic() - start) / 60:.1f} minutes; {failed} did not hold"
     print(text)
     if args.write:

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rmft.core.online import simplex
-from rmft.models.numeric import LinearAttention, Numeric, make_numeric, pressed, to_space
+from rmft.models.numeric import LinearAttention, Numeric, make_numeric, to_space
 
 ENTRIES = {
     "linear": {"architecture": "linear", "width": 4},
@@ -110,10 +110,6 @@ def test_the_spaces() -> None:
     torch.testing.assert_close(to_space(raw, "logits"), raw.softmax(-1))
     with pytest.raises(ValueError, match="space: must be one of ball, simplex, logits, not 'cube'"):
         to_space(raw, "cube")
-
-
-def test_a_bandits_entry_is_its_action_and_its_reward() -> None:
-    assert pressed(torch.tensor([[2, 0]]), torch.tensor([[0.5, -1.0]]), 3).tolist() == [[[0, 0, 1, 0.5], [1, 0, 0, -1]]]
 
 
 def test_weights_come_from_the_seed_and_from_nowhere_else() -> None:

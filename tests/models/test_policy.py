@@ -54,6 +54,8 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
     "a list": (lambda path: path.write_text("[1, 2]"), "not a policy"),
     "null": (lambda path: path.write_text("null"), "not a policy"),
     "a key too many": (lambda path: edit(path, colour="red"), "not a policy"),
+    "a list for a number": (lambda path: edit(path, iteration=[1]), r"iteration: cannot be \[1\]"),
+    "a number for a text": (lambda path: edit(path, model=3), "model: cannot be 3"),
     "another format": (lambda path: edit(path, format=2), "format 2, this program reads 1"),
     "weights changed": (flip_a_bit, "are not the ones it names"),
     "digest changed": (lambda path: edit(path, digest="0" * 64), "are not the ones it names"),

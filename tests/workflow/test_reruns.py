@@ -1,4 +1,4 @@
-"""What runs again after a change, and what does not (design.md section 4)."""
+"""What runs again after a change, and what does not."""
 
 import os
 import re

@@ -53,7 +53,7 @@ rule manifest:
 
 
 rule report:
-    """One page with the figures, their captions, the main table and where it all came from."""
+    """One page of all: findings, claims, figures, signs of failure, tables, reasonings, cells, provenance."""
     input:
         tables=expand("results/tables/{table}.csv", table=TABLES),
         experiment="results/tables/experiment.json",

@@ -12,6 +12,7 @@ import numpy as np
 
 from rmft.core.priors import Prior, Uniform
 from rmft.core.seeding import fold, normals, uniforms
+from rmft.core.seen import require
 
 
 @dataclass(frozen=True)
@@ -35,8 +36,8 @@ class Sine:
     period: float
 
     def __post_init__(self) -> None:
-        _require(self.amplitude > 0, "amplitude: must be above 0", self.amplitude)
-        _require(self.period > 0, "period: must be above 0", self.period)
+        require(self.amplitude > 0, "amplitude: must be above 0", self.amplitude)
+        require(self.period > 0, "period: must be above 0", self.period)
 
     def path(self, base: np.ndarray, horizon: int, *, seeds: np.ndarray, prior: Prior) -> np.ndarray:
         """Mean rewards S x T x K."""
@@ -56,7 +57,7 @@ class Linear:
     slope: float
 
     def __post_init__(self) -> None:
-        _require(self.slope > 0, "slope: must be above 0", self.slope)
+        require(self.slope > 0, "slope: must be above 0", self.slope)
 
     def path(self, base: np.ndarray, horizon: int, *, seeds: np.ndarray, prior: Prior) -> np.ndarray:
         """Mean rewards S x T x K."""
@@ -77,8 +78,8 @@ class RandomWalk:
     high: float
 
     def __post_init__(self) -> None:
-        _require(self.step > 0, "step: must be above 0", self.step)
-        _require(self.low < self.high, f"low: must lie below high ({self.high})", self.low)
+        require(self.step > 0, "step: must be above 0", self.step)
+        require(self.low < self.high, f"low: must lie below high ({self.high})", self.low)
 
     def reflect(self, x: np.ndarray) -> np.ndarray:
         """Fold the line into [low, high]: the two ends are mirrors."""
@@ -103,7 +104,7 @@ class Abrupt:
     hazard: float
 
     def __post_init__(self) -> None:
-        _require(0 < self.hazard <= 1, "hazard: must lie in (0, 1]", self.hazard)
+        require(0 < self.hazard <= 1, "hazard: must lie in (0, 1]", self.hazard)
 
     def path(self, base: np.ndarray, horizon: int, *, seeds: np.ndarray, prior: Prior) -> np.ndarray:
         """Mean rewards S x T x K, new means from ``prior``."""
@@ -127,7 +128,7 @@ class Alternating:
     period: int
 
     def __post_init__(self) -> None:
-        _require(self.period >= 1, "period: must be 1 or more", self.period)
+        require(self.period >= 1, "period: must be 1 or more", self.period)
 
     def path(self, base: np.ndarray, horizon: int, *, seeds: np.ndarray, prior: Prior) -> np.ndarray:
         """Mean rewards S x T x K."""
@@ -152,7 +153,7 @@ class Adaptive:
     penalty: float
 
     def __post_init__(self) -> None:
-        _require(self.penalty > 0, "penalty: must be above 0", self.penalty)
+        require(self.penalty > 0, "penalty: must be above 0", self.penalty)
 
     def path(self, base: np.ndarray, horizon: int, *, seeds: np.ndarray, prior: Prior) -> np.ndarray:
         """Mean rewards S x 1 x K before any reaction."""
@@ -199,8 +200,3 @@ def reacted(values: np.ndarray, last: np.ndarray, penalty: float, *, axis: int =
 def _each(kind: Callable, seeds: np.ndarray, horizon: int, arms: int) -> np.ndarray:
     """Random numbers S x T x K, numbered step by step: T steps are a prefix of 2T."""
     return kind(seeds[:, None, None], np.arange(horizon * arms).reshape(horizon, arms))
-
-
-def _require(holds: bool, rule: str, value: object) -> None:
-    if not holds:
-        raise ValueError(f"{rule}, not {value!r}")

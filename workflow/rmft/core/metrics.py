@@ -1,4 +1,4 @@
-"""What is reported beside regret: exploration, exploitation, variety (definitions of paper.md 5).
+"""What is reported beside regret: exploration, exploitation, variety.
 
 SuffFailFreq, MinFrac, GreedyFrac, MedianReward: Krishnamurthy et al., arXiv 2403.15371.
 """

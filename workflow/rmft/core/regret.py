@@ -1,4 +1,4 @@
-"""Regret, which the method minimises (paper.md 2): what could have been had, less what was had.
+"""Regret, which the method minimises: what could have been had, less what was had.
 
     FOL      max_pi sum_t <pi, R_t>  -  sum_t <pi_t, R_t>       R_t the rewards of all arms, shown after each step
     MAB      T max_a r(a)            -  sum_t r(a_t)            r the mean rewards: the pseudo-regret

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rmft.core.seeding import fold, normals, uniforms
+from rmft.core.seen import require
 
 Clip = tuple[float, float]  # least and greatest reward
 
@@ -27,7 +28,7 @@ class Gaussian:
     centre = "mean"
 
     def __post_init__(self) -> None:
-        _require(self.noise >= 0, "noise: must be 0 or more", self.noise)
+        require(self.noise >= 0, "noise: must be 0 or more", self.noise)
 
     def draw(self, means: np.ndarray, *, seeds: np.ndarray) -> np.ndarray:
         """Rewards of the shape of ``means`` (E x T x K); each episode's come from its own seed (E)."""
@@ -70,7 +71,7 @@ class Uniform:
     centre = "mean"
 
     def __post_init__(self) -> None:
-        _require(self.width >= 0, "width: must be 0 or more", self.width)
+        require(self.width >= 0, "width: must be 0 or more", self.width)
 
     def draw(self, means: np.ndarray, *, seeds: np.ndarray) -> np.ndarray:
         """Rewards of the shape of ``means`` (E x T x K); each episode's come from its own seed (E)."""
@@ -86,7 +87,7 @@ class Cauchy:
     centre = "location"
 
     def __post_init__(self) -> None:
-        _require(self.scale > 0, "scale: must be above 0", self.scale)
+        require(self.scale > 0, "scale: must be above 0", self.scale)
         _require_clip(self.clip)
 
     def draw(self, means: np.ndarray, *, seeds: np.ndarray) -> np.ndarray:
@@ -107,8 +108,8 @@ class Pareto:
     clip: Clip | None = None
 
     def __post_init__(self) -> None:
-        _require(self.shape > 1, "shape: must be above 1", self.shape)
-        _require(self.scale > 0, "scale: must be above 0", self.scale)
+        require(self.shape > 1, "shape: must be above 1", self.shape)
+        require(self.scale > 0, "scale: must be above 0", self.scale)
         if self.clip is not None:
             _require_clip(self.clip)
 
@@ -133,10 +134,10 @@ class Mixture:
     centre = "mean"
 
     def __post_init__(self) -> None:
-        _require(len(self.offsets) > 0, "offsets: must name at least one mode", self.offsets)
+        require(len(self.offsets) > 0, "offsets: must name at least one mode", self.offsets)
         fits = len(self.weights) == len(self.offsets) and min(self.weights) >= 0 and abs(sum(self.weights) - 1) < 1e-9
-        _require(fits, "weights: must be one for each offset, 0 or more, with sum 1", self.weights)
-        _require(self.noise >= 0, "noise: must be 0 or more", self.noise)
+        require(fits, "weights: must be one for each offset, 0 or more, with sum 1", self.weights)
+        require(self.noise >= 0, "noise: must be 0 or more", self.noise)
 
     def draw(self, means: np.ndarray, *, seeds: np.ndarray) -> np.ndarray:
         """Rewards of the shape of ``means`` (E x T x K); each episode's come from its own seed (E)."""
@@ -163,10 +164,5 @@ def has_posterior(process: Process) -> bool:
     return hasattr(process, "log_likelihood")
 
 
-def _require(holds: bool, rule: str, value: object) -> None:
-    if not holds:
-        raise ValueError(f"{rule}, not {value!r}")
-
-
 def _require_clip(clip: Clip) -> None:
-    _require(len(clip) == 2 and clip[0] < clip[1], "clip: must be [low, high] with low below high", clip)
+    require(len(clip) == 2 and clip[0] < clip[1], "clip: must be [low, high] with low below high", clip)

@@ -1,4 +1,4 @@
-"""What a linear read-out learns from the best policy in hindsight: FTRL with a 1/sqrt(T) step (paper.md 6; docs/theorem.md).
+"""What a linear read-out learns from the best policy in hindsight: FTRL with a 1/sqrt(T) step (docs/theorem.md).
 
 The paper's exact statement is not public; statement and derivation here are ours. R_t iid N(mu, Sigma), S_t = R_1 + .. +
 R_t, pi* the best fixed policy in hindsight, a function of S_T alone: r S_T / ||S_T|| on the ball, one-hot argmax S_T on the

@@ -1,7 +1,7 @@
 """The crowd: imperfect players whose dialogues the laptop model is pretrained on.
 
 Each player says in one sentence why it acts, then answers in the strict final form. They play the tasks of the config in
-every environment, interaction and output. The mixture is our choice, after paper.md section 7 of the design: a base policy
+every environment, interaction and output. The mixture is our choice: a base policy
 that partly commits to an arm without looking.
 """
 

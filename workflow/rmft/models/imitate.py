@@ -12,8 +12,6 @@ from rmft.core.trajectory import Play
 from rmft.models.numbers import Network, history
 from rmft.models.schedule import warm_up_and_cosine
 
-TARGETS = ("all", "hindsight", "regret")
-
 
 @dataclass(frozen=True)
 class Data:

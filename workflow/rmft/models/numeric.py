@@ -4,7 +4,7 @@ All read a history x (B x T x F) and give a raw vector of K numbers for every st
 output of step t has seen x_1..x_{t-1} alone, that of step 1 nothing. ``start`` and ``step`` give the same numbers one step
 after the other, each entry read once. ``to_space`` turns raw vectors into policies.
 
-x_t is the reward vector R_t where all rewards are shown (F = K); on bandits ``pressed`` (F = K + 1).
+x_t is the reward vector R_t where all rewards are shown (F = K); on bandits the one-hot action, then its reward (F = K + 1).
 """
 
 import math
@@ -12,15 +12,10 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import gelu, one_hot, scaled_dot_product_attention
+from torch.nn.functional import gelu, scaled_dot_product_attention
 
 ARCHITECTURES = ("linear", "softmax", "transformer")
 SPACES = ("ball", "simplex", "logits")
-
-
-def pressed(actions: Tensor, rewards: Tensor, arms: int) -> Tensor:
-    """A bandit's entries, ... x (K + 1): one-hot of the action (whole numbers), then its reward, both of shape ``...``."""
-    return torch.cat([one_hot(actions, arms).to(rewards.dtype), rewards[..., None]], dim=-1)
 
 
 def to_space(raw: Tensor, space: str, radius: float = 1.0) -> Tensor:

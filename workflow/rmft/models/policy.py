@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,6 +47,9 @@ def read_policy(path: Path) -> Policy:
         policy = Policy(**json.loads(path.read_text(encoding="utf-8")))
     except (OSError, TypeError, ValueError) as error:
         raise ValueError(f"{path}: not a policy ({error}); delete it to have it made again") from None
+    for field in fields(policy):
+        if not isinstance(value := getattr(policy, field.name), field.type):
+            raise ValueError(f"{path}: {field.name}: cannot be {value!r:.100}; delete the file to have it made again")
     if policy.kind not in KINDS:
         raise ValueError(f"{path}: kind {policy.kind!r} is none of {', '.join(KINDS)}; delete it to have it made again")
     if policy.format != FORMAT:

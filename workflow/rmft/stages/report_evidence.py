@@ -3,13 +3,14 @@
 import base64
 import json
 import struct
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 
 from rmft.figures import style
 from rmft.models import seals
-from rmft.stages import files
+from rmft.stages import claim_page, files
 from rmft.stages.findings import Cell, number
 from rmft.stages.table_files import CELL, read_table
 
@@ -92,25 +93,26 @@ def said(found: list[dict]) -> list[tuple[str, str]]:
 
 def _judged(claim: dict) -> list[Cell]:
     sign = {"below": "< ", "above": "> "}.get(claim.get("direction"), "")
-    bound = f"claimed {sign}{_short(claim['threshold'])}" if claim.get("threshold") is not None else ""
+    bound = (
+        f"claimed {sign}{_said(claim_page.number, claim['threshold'])}" if claim.get("threshold") is not None else ""
+    )
     return [
         (claim["id"], ""),
         (claim["model"], claim["task"]),
         (claim["verdict"], claim.get("why") or ""),
-        (_short(claim["effect"]), f"[{_short(claim['low'])}, {_short(claim['high'])}]"),
+        (
+            _said(claim_page.number, claim["effect"]),
+            f"[{_said(claim_page.number, claim['low'])}, {_said(claim_page.number, claim['high'])}]",
+        ),
         (claim.get("statistic") or claim["test"], " ".join(filter(None, [bound, claim["test"]]))),
         ("–" if claim["n"] is None else f"{claim['n']:,}", ""),
-        (_chance(claim.get("p")), f"corrected {_chance(claim.get('p_corrected'))}"),
+        (_said(claim_page.chance, claim.get("p")), f"corrected {_said(claim_page.chance, claim.get('p_corrected'))}"),
     ]
 
 
-def _short(value: float | None) -> str:
-    """Three digits that count."""
-    return "–" if value is None else f"{value:.3g}".replace("-", "−")
-
-
-def _chance(p: float | None) -> str:
-    return "–" if p is None else ("<0.0001" if p < 1e-4 else f"{p:.4f}")
+def _said(how: Callable[[float], str], value: float | None) -> str:
+    """A number as the page of claims has it."""
+    return "–" if value is None else how(value)
 
 
 def signature_rows(table: pd.DataFrame) -> tuple[list[list[Cell]], list[list[Cell]]]:

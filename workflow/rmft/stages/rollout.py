@@ -2,7 +2,7 @@
 
 import json
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -10,9 +10,10 @@ from pathlib import Path
 import pyarrow as pa
 import torch
 
+from rmft.core.prompts import Context
 from rmft.core.tasks import draw_episodes, draw_heldout
 from rmft.models.engines import engine_module
-from rmft.models.policy import read_policy
+from rmft.models.policy import Policy, read_policy
 from rmft.stages import files, program
 from rmft.stages.chunks import in_chunks
 from rmft.stages.fingerprint import fingerprint
@@ -34,16 +35,30 @@ def _shard(text: str, chunks: int) -> tuple[int, int]:
     return int(i), int(n)
 
 
-def work(args: Namespace) -> None:
-    """Play all episodes, chunk by chunk."""
-    torch.set_num_threads(args.threads)
-    heldout = args.split == "heldout"
-    if heldout and args.trajectories_per_scenario != 1:
+def _refuse(args: Namespace) -> None:
+    """Raises ValueError, naming the flag, for flags that do not go together."""
+    if args.split == "heldout" and args.trajectories_per_scenario != 1:
         raise ValueError("--trajectories-per-scenario: a held-out scenario is played once; leave the flag out")
-    if args.suites and not heldout:
+    if args.suites and args.split != "heldout":
         raise ValueError("--suites: are for held-out scenarios; leave the flag out")
     if bool(args.shard) != bool(args.finished):
         raise ValueError("--shard: goes with --finished; give both or neither")
+
+
+def _identity(args: Namespace, policy: Policy, contexts: Iterable[Context]) -> list:
+    """All that a chunk is made of; alike for all shards."""
+    given = {key: value for key, value in vars(args).items() if key not in ("shard", "finished")}
+    said = {key: value for key, value in given.items() if not isinstance(value, Path)}
+    engine = engine_module(program.entry(args.model, "--model").get("engine", "transformers"))
+    code = fingerprint("rollout", PLAYERS[policy.kind], engine)
+    return [said, [repr(context) for context in contexts], policy.digest, policy.to_json(), code]
+
+
+def work(args: Namespace) -> None:
+    """Play all episodes, chunk by chunk."""
+    _refuse(args)
+    torch.set_num_threads(args.threads)
+    heldout = args.split == "heldout"
     policy, entries = read_policy(args.policy), program.suites(args.task, args.suites)
     sampling = program.entry(args.sampling, "--sampling", "chunk_episodes")
     tasks = {suite: program.task(entry) for suite, entry in entries.items()}
@@ -72,14 +87,7 @@ def work(args: Namespace) -> None:
     size = max(1, sampling["chunk_episodes"] // args.trajectories_per_scenario)
     starts = range(0, args.scenarios, size)
     pieces = [(suite, range(i, min(i + size, args.scenarios))) for suite in tasks for i in starts]
-    given = {
-        key: value for key, value in vars(args).items() if key not in ("shard", "finished")
-    }  # alike for all shards
-    settings = {key: value for key, value in given.items() if not isinstance(value, Path)}
-    wording = [repr(context) for context in contexts.values()]
-    engine = engine_module(program.entry(args.model, "--model").get("engine", "transformers"))
-    code = fingerprint("rollout", PLAYERS[policy.kind], engine)
-    identity = [settings, wording, policy.digest, policy.to_json(), code]
+    identity = _identity(args, policy, contexts.values())
     shard = _shard(args.shard, len(pieces)) if args.shard else None
     chunks = in_chunks(args.output, pieces, make, schema=schema, identity=identity, unit="scenario", shard=shard)
     if shard:

@@ -24,7 +24,10 @@ _GENERATION = ("temperature", "max_new_tokens")
 
 def player(policy: Policy, args: Namespace) -> Callable[[Task, Context, Episodes, dict], pa.Table]:
     """What plays episodes of a task in the words of its context and makes rows of them; ``args`` are the stage's."""
-    sampling = program.entry(args.sampling, "--sampling", *_GENERATION, "max_reasks")
+    try:
+        sampling = program.entry(args.sampling, "--sampling", *_GENERATION, "max_reasks")
+    except ValueError as error:
+        raise ValueError(f"{args.policy}: plays in words, and {error}; one of the two is of another cell") from None
     teacher = program.entry(args.teacher, "--teacher", "policy") if args.teacher else None
     speech = speech_from_config(program.entry(args.model, "--model"))
     engine = None if teacher else engine_of(policy, speech, **{key: sampling[key] for key in _GENERATION})
@@ -37,13 +40,13 @@ def player(policy: Policy, args: Namespace) -> Callable[[Task, Context, Episodes
         if again := sum(record.tokens_again for record in records):
             share = again / sum(len(record.token_ids) for record in records)
             print(f"rollout: history strip: {share:.0%} of all tokens were processed before ({again})", flush=True)
-        table = _table(records, episodes, task, common, many=begins_anew(task, render))
+        table = _table(records, episodes, common, many=begins_anew(task, render))
         return table.replace_schema_metadata(speaks.played_by) if isinstance(speaks, FreeEngine) else table
 
     return rows
 
 
-def _table(records: list[Trajectory], episodes: Episodes, task: Task, common: dict, *, many: bool) -> pa.Table:
+def _table(records: list[Trajectory], episodes: Episodes, common: dict, *, many: bool) -> pa.Table:
     """Rows of the records. ``many``: their conversations may be many."""
     means = realised_means(episodes.mean_rewards, np.array([record.actions for record in records]), episodes.reaction)
     rows = [

@@ -29,6 +29,7 @@ MARKS = {"failed": "!", "running": ">", "queued": "q", "part": "+", "missing": "
 POLICY = {"policy.json": "sft", "heldout.parquet": "rollout_heldout", "evaluation.parquet": "evaluate"}
 ROLLOUT = {"trajectories.parquet": "rollout", "regret.parquet": "score"}
 CHOSEN = {"selected.jsonl": "select"}
+FIRST = {"pretrain": "base_policy", "numeric": "untrained_policy"}  # by what the base policy is made, ready_policy else
 REASONS, PROBES = {"reasoning.parquet": "reason"}, {"probes.jsonl": "probe"}  # of models in words
 PERIOD = 5  # seconds between two looks
 
@@ -102,10 +103,10 @@ def _marked(folder: Path) -> Iterator[str]:
 def cells(config: dict, run: dict) -> list[list[Made]]:
     """What the cells of a run consist of, by iteration; those of the base policy are shared by several runs."""
     where = {key: run[key] for key in ("model", "task", "method", "seed")}
-    numeric, n, found = grid.numeric(config, run["model"]), run["iterations"], []
-    base = {"policy.json": "untrained_policy" if numeric else "base_policy"}
+    kind, n, found = config["models"][run["model"]]["kind"], run["iterations"], []
+    base = {"policy.json": FIRST.get(kind, "ready_policy")}
     for t in range(n + 1):
-        spoken = {} if numeric else REASONS | (PROBES if t in (0, n) else {})
+        spoken = {} if kind == "numeric" else REASONS | (PROBES if t in (0, n) else {})
         parts = [(grid.policy_cell(**where, iteration=t), POLICY | spoken | ({} if t else base))]
         if t < n:
             parts += [
