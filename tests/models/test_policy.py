@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from rmft.models.policy import Policy, read_policy, weights_digest
+from rmft.models.policy import Policy, load_tokenizer, read_policy, weights_digest
 
 
 @pytest.fixture
@@ -83,3 +83,12 @@ def test_the_digest_is_that_of_all_shards_in_order(tmp_path: Path) -> None:
     (tmp_path / "model-1.safetensors").write_bytes(b"two")
     (tmp_path / "model-2.safetensors").write_bytes(b"one")
     assert weights_digest(tmp_path) != digest
+
+
+def test_a_saved_tokenizer_is_the_same_with_and_without_a_network(tiny: Path, tmp_path: Path, monkeypatch) -> None:
+    policy = Policy("transformers", str(tiny), None, None, "", None, 0, {})
+    for offline in (True, False):
+        monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", offline)
+        load_tokenizer(policy).save_pretrained(tmp_path / str(offline))
+    one, other = ((tmp_path / str(offline) / "tokenizer_config.json").read_bytes() for offline in (True, False))
+    assert one == other

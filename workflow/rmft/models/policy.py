@@ -84,9 +84,12 @@ def load_tokenizer(policy: Policy) -> object:
     from transformers import AutoTokenizer  # as below
 
     try:
-        return AutoTokenizer.from_pretrained(policy.model, revision=policy.revision, trust_remote_code=False)
+        tokenizer = AutoTokenizer.from_pretrained(policy.model, revision=policy.revision, trust_remote_code=False)
     except Exception as error:  # of many kinds, some of them bare
         raise ValueError(f"{policy.model}: its tokenizer cannot be loaded ({error}); make the model again") from None
+    for how in ("is_local", "local_files_only"):  # it was found, which its library would write beside what it is
+        tokenizer.init_kwargs.pop(how, None)
+    return tokenizer
 
 
 def load(
