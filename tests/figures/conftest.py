@@ -6,6 +6,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 import judged
 import synthetic
+import theorised
 
 
 @pytest.fixture(scope="session")
@@ -13,7 +14,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Tables of a made-up experiment."""
     results = synthetic.write_results(tmp_path_factory.mktemp("figures"), 24, 6, 6, iterations=2)
     out = synthetic.write_tables(results, iterations=2)
-    synthetic.write_theory(out)
+    theorised.write(out)
     judged.write(out)
     return out
 

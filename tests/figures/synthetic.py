@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+from player import play
 
-from rmft.core import metrics
 from rmft.stages import files, tables
 
 ARMS, HORIZON = 3, 20
@@ -84,61 +84,6 @@ def selection(iterations: int = 3) -> dict:
         "calibration_tasks": {"mab-bernoulli-hard": HARD},
         "calibration_baselines": CALIBRATION,
     }
-
-
-def play(
-    rng: np.random.Generator,
-    episodes: int,
-    explore: float,
-    lock: float,
-    task: dict = SOFT,
-    suite: str = "in-distribution",
-) -> pd.DataFrame:
-    """Episodes of a player who locks in on an arm with probability ``lock``, else explores at rate ``explore``."""
-    arms, steps, rows = task["arms"], task["horizon"], np.arange(episodes)
-    if task["means"]["kind"] == "gap":
-        means = np.full((episodes, arms), 0.4)
-        means[rows, rng.integers(arms, size=episodes)] = 0.6
-    else:
-        means = rng.uniform(0.1, 0.9, (episodes, arms))
-    locked, own = rng.random(episodes) < lock, rng.integers(arms, size=episodes)
-    counts, sums = np.zeros((2, episodes, arms))
-    actions, rewards = np.zeros((episodes, steps), int), np.zeros((episodes, steps))
-    for t in range(steps):
-        average = np.where(counts > 0, sums / np.maximum(counts, 1), 1.0)
-        arm = np.where(rng.random(episodes) < explore, rng.integers(arms, size=episodes), average.argmax(1))
-        arm = np.where(locked, own, arm)
-        reward = means[rows, arm] + 0.1 * rng.standard_normal(episodes)
-        counts[rows, arm] += 1
-        sums[rows, arm] += reward
-        actions[:, t], rewards[:, t] = arm, reward
-    curve = (means.max(1)[:, None] - np.take_along_axis(means, actions, 1)).cumsum(1)
-    best = means.argmax(1)
-    tried, played = metrics.coverage(actions, arms), np.eye(arms)[actions]
-    return pd.DataFrame(
-        {
-            "suite": suite,
-            "episode": rows,
-            "scenario_id": [f"heldout-{i}" for i in rows],
-            "regret": curve[:, -1],
-            "information_regret": np.nan if "drift" in task else curve[:, -1] * 0.7 + 0.9 * (1 - tried) * steps / 4,
-            "reward": rewards.mean(1),
-            "curve": list(curve),
-            "suff_fail": metrics.suff_fail(actions, best, steps // 2),
-            "suff_fail_curve": list(metrics.suff_fail_curve(actions, np.tile(best[:, None], steps))),
-            "min_frac": metrics.min_frac(actions, arms, steps),
-            "greedy_frac": metrics.greedy_frac(actions, rewards, arms),
-            "coverage": tried,
-            "entropy": metrics.action_entropy(played),
-            "policy_entropy": metrics.policy_entropy(played) if task["environment"] == "fol" else np.nan,
-            "lucky": (tried < 1) & (counts.argmax(1) == best),
-            "variation": 0.1 * steps if "drift" in task else 0.0,
-            "parse_failures": rng.binomial(steps, 0.004, episodes),
-            "renormalised": 0,
-            "tokens_prompt": 40 * steps,
-            "tokens_sampled": rng.integers(180, 320, episodes),
-        }
-    )
 
 
 def judge(rng: np.random.Generator, episodes: int, explore: float, lock: float, task: str) -> pd.DataFrame:
@@ -239,58 +184,3 @@ def write_tables(results: Path, iterations: int) -> Path:
     chosen, folder = json.dumps(selection(iterations=iterations)), results / "tables"
     assert tables.main(["--results", str(results), "--selection", chosen, "--output", str(folder)]) == 0
     return folder
-
-
-def write_theory(folder: Path) -> None:
-    """Tables of the theory in their real columns: two spaces, two covariances, two seeds, two lengths of selection."""
-    keys = [
-        {"space": space, "d": 3, "T": T, "s": 1.0, "covariance": covariance, "seed": seed}
-        for space in ("ball", "simplex")
-        for T in (5, 10)
-        for covariance in ("isotropic", "graded")
-        for seed in (0, 1)
-    ]
-    cells = [
-        {"i": i, "j": j, "learnt": 0.1 * (i == j) + 0.01 * j, "closed_form": 0.1 * (i == j)}
-        for i in range(3)
-        for j in range(3)
-    ]
-    points = [{"step": step, "loss": 1.0, "relative_error": 1 / step} for step in (1, 10, 100)]
-    kinds = [(noise, exponent, L) for noise in ("trajectory", "step") for exponent in (0.0, 0.5) for L in (2, 8)]
-    tables = {
-        "theorem_matrices": [key | cell for key in keys for cell in cells],
-        "theorem_training": [key | point for key in keys for point in points],
-        "theorem_limit": [
-            {
-                "space": space,
-                "d": 3,
-                "T": 5,
-                "noise": noise,
-                "exponent": exponent,
-                "L": L,
-                "k": int(L**exponent),
-                "seed": seed,
-            }
-            | {"relative_error": 1 / L, "cosine": 1 - 1 / L, "eta_ratio": 1 - 1 / L}
-            for space in ("ball", "simplex")
-            for noise, exponent, L in kinds
-            for seed in (0, 1)
-        ],
-        "theorem_distances": [
-            {
-                "space": space,
-                "d": 3,
-                "T": 5,
-                "policy": policy,
-                "seed": seed,
-                "step": t,
-                "to_ftrl": 0.01 * t,
-                "to_foresight": 0.1,
-            }
-            for space in ("ball", "simplex")
-            for policy, seed in (("linear", 0), ("linear", 1), ("softmax", 0), ("ftrl", "none"), ("foresight", "none"))
-            for t in range(1, 6)
-        ],
-    }
-    for name, rows in tables.items():
-        pd.DataFrame(rows).to_csv(folder / f"{name}.csv", index=False)

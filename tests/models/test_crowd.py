@@ -1,14 +1,14 @@
-import re
 from collections.abc import Callable
-from dataclasses import fields, replace
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from crowd_averages import averages_before, of
+from drawn import draw
 
 from rmft.core.seeding import generator
-from rmft.core.tasks import Episodes, draw_episodes
 from rmft.core.trajectory import realised_means
-from rmft.models.crowd import PLAYERS, REASONS, Crowd, Moves, World, conversations, simulate
+from rmft.models.crowd import PLAYERS, REASONS, Crowd, Moves, World, simulate
 
 N, T = 1500, 20
 UNTRIED, BEST, ANY, STAY = (REASONS.index(reason) for reason in ("untried", "best", "any", "stay"))
@@ -17,53 +17,18 @@ MOVING = {"environment": "ns-mab", "drift": {"kind": "random_walk", "step": 0.2,
 
 
 @pytest.fixture(scope="module")
-def crowd(model_entry: dict) -> Crowd:
-    settings = model_entry["pretraining"]["crowd"]
-    return Crowd(**{field.name: settings[field.name] for field in fields(Crowd)})
-
-
-def draw(world: World, episodes: int = N) -> Episodes:
-    where = {"split": "test", "seed": 0, "iteration": 0, "policy": "crowd"}
-    return draw_episodes(world.task, **where, scenarios=range(episodes), per_scenario=1)
-
-
-@pytest.fixture(scope="module")
 def play(world: Callable[..., World], crowd: Crowd):
     """Moves of a crowd, with changes of it, on the small task of 20 steps, with changes of it."""
 
     def with_it(changes: dict | None = None, **crowded: object) -> Moves:
         small = world(**{"horizon": T} | (changes or {}))
-        return simulate(replace(crowd, **crowded), small.task, draw(small), rng=generator("test crowd"))
+        return simulate(replace(crowd, **crowded), small.task, draw(small, N), rng=generator("test crowd"))
 
     return with_it
 
 
 def only(player: str) -> dict[str, float]:
     return {name: float(name == player) for name in PLAYERS}
-
-
-def of(arm: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """The values (N x T x K) of one arm at each step (N x T)."""
-    return np.take_along_axis(values, arm.astype(int)[:, :, None], axis=2)[:, :, 0]
-
-
-def averages_of(seen: np.ndarray, paid: np.ndarray, keep: float | np.ndarray = 1.0) -> np.ndarray:
-    """sum_s keep^(t-s) paid_s / sum_s keep^(t-s) over the steps s < t at which an arm was seen; -inf where it never was."""
-    averages = np.full(seen.shape, -np.inf)
-    for t in range(1, seen.shape[1]):
-        weight = np.asarray(keep).reshape(-1, 1, 1) ** np.arange(t, 0, -1)[:, None] * seen[:, :t]
-        total, weights = (weight * paid[:, :t]).sum(axis=1), weight.sum(axis=1)
-        averages[:, t] = np.divide(total, weights, out=averages[:, t], where=weights > 0)
-    return averages
-
-
-def averages_before(moves: Moves, task: dict, keep: float | np.ndarray = 1.0) -> np.ndarray:
-    """The average of each arm as the player was shown it before each step."""
-    played = moves.action[:, :, None] == np.arange(3)
-    paid = moves.rewards
-    if task.get("shown") == "importance_weighted" and task.get("interaction") == "summary":
-        paid = np.divide(paid, moves.shares, out=np.zeros_like(paid), where=played)
-    return averages_of(np.ones_like(played) if task.get("environment") == "fol" else played, paid, keep)
 
 
 # What they know and say
@@ -222,78 +187,3 @@ def test_who_is_told_to_exploit_does_from_then_on(play, mode: dict) -> None:
     assert (moves.action == moves.averages.argmax(axis=2))[after].all()
     assert (moves.reason[after] == BEST).all()
     assert (moves.reason[~after] == ANY).all()
-
-
-# What is written down
-
-
-def numbers(text: str) -> list[float]:
-    return [float(number) for number in re.findall(r"-?\d+\.\d\d", text)]
-
-
-def check_replies(world: World, moves: Moves, row: int, said: list[str]) -> None:
-    """Every reply is read back as what was done, and states the average that was known."""
-    assert len(said) == T
-    for t, text in enumerate(said):
-        reading = world.context.read(text)
-        if world.task.output == "action":
-            assert (reading.action, reading.policy) == (moves.action[row, t], None)
-        else:
-            assert reading.policy == pytest.approx(moves.shares[row, t])
-            assert not reading.renormalised
-        sentence = text.splitlines()[0]
-        stated = [moves.average[row, t]] if moves.reason[row, t] == BEST else []
-        assert numbers(sentence) == pytest.approx(stated, abs=0.00501)
-        assert world.context.arm_names[moves.named[row, t]] in sentence
-
-
-def check_shown(world: World, moves: Moves, row: int, t: int, text: str) -> None:
-    """What is told of step t: the arm, and what it, or every arm, paid."""
-    action, paid = moves.action[row, t], moves.rewards[row, t]
-    assert re.search(rf"\b{world.context.arm_names[action]}\b", text)
-    if world.task.environment != "fol":
-        paid = paid[[action]] / (moves.shares[row, t, action] if world.task.shown == "importance_weighted" else 1)
-    assert numbers(text) == pytest.approx(paid, abs=0.00501)
-
-
-@pytest.mark.parametrize("context", ["buttons", "online-advertising"])
-def test_dialogues_say_what_was_played(world: Callable[..., World], crowd: Crowd, kind: dict, context: str) -> None:
-    small = world(**kind, context=context, horizon=T)
-    obeying, episodes = replace(crowd, exploit_share=0.5), draw(small, 60)
-    talks = conversations(obeying, small.task, small.context, episodes, rng=generator("said"))
-    moves = simulate(obeying, small.task, episodes, rng=generator("said"))
-    for row, chats in enumerate(talks):
-        (chat,) = chats
-        assert [message["role"] for message in chat] == ["user", "assistant"] * T
-        told = [message["content"] for message in chat[::2]]
-        assert told[0] == small.context.opening(T)
-        for t, text in enumerate(told[1:]):
-            check_shown(small, moves, row, t, text)
-        orders = [t for t, text in enumerate(told) if "From now on" in text]
-        assert orders == ([moves.told[row]] if moves.told[row] < T else [])
-        check_replies(small, moves, row, [message["content"] for message in chat[1::2]])
-
-
-def test_summaries_say_what_was_seen(world: Callable[..., World], crowd: Crowd, kind: dict) -> None:
-    small = world(**kind, interaction="summary", horizon=T)
-    obeying, episodes = replace(crowd, exploit_share=0.5), draw(small, 60)
-    talks = conversations(obeying, small.task, small.context, episodes, rng=generator("said"))
-    moves = simulate(obeying, small.task, episodes, rng=generator("said"))
-    before = averages_before(moves, kind | {"interaction": "summary"})
-    for row, chats in enumerate(talks):
-        assert [[message["role"] for message in chat] for chat in chats] == [["user", "assistant"]] * T
-        for t, (told, _) in enumerate(chats):
-            pulls = [moves.action[row, :t].tolist().count(arm) for arm in range(3)]
-            asked = small.context.summary(t + 1, T, pulls, before[row, t].tolist())
-            asked = small.context.tell_exploit(asked) if t >= moves.told[row] else asked
-            assert told["content"] == asked
-        check_replies(small, moves, row, [reply["content"] for _, reply in chats])
-
-
-def test_the_same_stream_gives_the_same_crowd(world: Callable[..., World], crowd: Crowd) -> None:
-    small = world(output="distribution")
-    episodes = draw(small, 50)
-    one, same, other = (
-        conversations(crowd, small.task, small.context, episodes, rng=generator(name)) for name in ("a", "a", "b")
-    )
-    assert one == same != other

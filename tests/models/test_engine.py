@@ -1,42 +1,21 @@
 """The kept cache against a reference that recomputes every token of every row from nothing."""
 
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM
 
-from rmft.core.prompts import Context
 from rmft.core.seeding import fold, uniforms
-from rmft.core.tasks import Episodes, Task, draw_episodes
-from rmft.core.trajectory import COMPLETE, CONTEXT_EXHAUSTED, Trajectory
+from rmft.core.tasks import Episodes
 from rmft.models.cache import GrowingLayer
 from rmft.models.chat import renderer
 from rmft.models.crowd import World
 from rmft.models.dialogue import play
 from rmft.models.transformers_engine import TransformersEngine
-
-NEW = 16  # tokens of a reply at most
-
-
-@pytest.fixture
-def engine(tiny: Path) -> TransformersEngine:
-    torch.set_num_threads(1)
-    model, tokenizer = AutoModelForCausalLM.from_pretrained(tiny), AutoTokenizer.from_pretrained(tiny)
-    return TransformersEngine(model, tokenizer, temperature=1.0, max_new_tokens=NEW)
-
-
-@pytest.fixture
-def play_with(context: Context, task: Task):
-    def run(engine: TransformersEngine, episodes: Episodes, *, max_reasks: int = 1) -> list[Trajectory]:
-        return play(engine, renderer(engine.tokenizer), context, task, episodes, max_reasks=max_reasks)
-
-    return run
 
 
 @torch.inference_mode()
@@ -47,7 +26,7 @@ def reference_logits(engine: TransformersEngine, tokens: list[int]) -> torch.Ten
 def reference_reply(engine: TransformersEngine, tokens: list[int], seed: np.uint64) -> list[int]:
     """A reply to ``tokens`` alone in its batch, every logit computed from nothing."""
     reply: list[int] = []
-    for draw in range(NEW):
+    for draw in range(engine.max_new_tokens):
         logits = reference_logits(engine, tokens + reply)
         cumulative = (logits.double() / engine.temperature).softmax(dim=-1).cumsum(dim=-1)
         reply.append(int((cumulative <= float(uniforms(seed, draw)) * cumulative[-1]).sum()))
@@ -124,7 +103,7 @@ def test_a_model_whose_attention_adds_its_mask_answers_the_same(
 ) -> None:
     """Given truth values, an "eager" attention would add 0 and 1 to its scores, and see the future and the holes."""
     model = AutoModelForCausalLM.from_pretrained(tiny, attn_implementation="eager")
-    eager = TransformersEngine(model, engine.tokenizer, temperature=1.0, max_new_tokens=NEW)
+    eager = TransformersEngine(model, engine.tokenizer, temperature=1.0, max_new_tokens=engine.max_new_tokens)
     converse(eager, ROUNDS)
     assert play_with(eager, episodes) == play_with(engine, episodes)
 
@@ -175,7 +154,7 @@ def test_temperature_0_is_greedy_generate(engine: TransformersEngine, episodes: 
         for start, stop in np.flatnonzero(np.diff([0, *record.loss_mask, 0])).reshape(-1, 2):
             prompt = torch.tensor([record.token_ids[:start]])
             said = engine.model.generate(
-                prompt, attention_mask=torch.ones_like(prompt), max_new_tokens=NEW, do_sample=False
+                prompt, attention_mask=torch.ones_like(prompt), max_new_tokens=engine.max_new_tokens, do_sample=False
             )
             assert said[0, start:].tolist() == record.token_ids[start:stop]
 
@@ -192,121 +171,3 @@ def test_most_of_what_is_processed_is_no_hole(engine: TransformersEngine, episod
     with watched(engine.model) as seen:
         records = play_with(engine, episodes)
     assert sum(ids.numel() for ids, _ in seen) < 2 * sum(len(record.token_ids) for record in records)
-
-
-def rows(episodes: Episodes, order: list[int]) -> Episodes:
-    """Some of the episodes, in this order."""
-    lists = {name: [getattr(episodes, name)[i] for i in order] for name in ("scenario_ids", "trajectory_ids")}
-    return replace(
-        episodes, **lists, **{name: getattr(episodes, name)[order] for name in ("mean_rewards", "rewards", "seeds")}
-    )
-
-
-def test_the_order_of_a_batch_changes_nothing(engine: TransformersEngine, episodes: Episodes, play_with) -> None:
-    records = play_with(engine, episodes)
-    order = np.random.default_rng(0).permutation(len(episodes)).tolist()
-    assert play_with(engine, rows(episodes, order)) == [records[i] for i in order]
-    assert play_with(engine, episodes) == records
-
-
-def test_company_and_batch_size_change_next_to_nothing(
-    engine: TransformersEngine, episodes: Episodes, play_with
-) -> None:
-    """Only a number that falls within the last bits of a cumulative probability can flip; none does here."""
-    records = play_with(engine, episodes)
-    flips = Counter()
-    for size in (1, 5, 12):
-        for start in range(0, len(episodes), size):
-            part = list(range(start, min(start + size, len(episodes))))
-            again = play_with(engine, rows(episodes, part))
-            flips[size] += sum(one != records[i] for i, one in zip(part, again, strict=True))
-    assert flips.total() == 0, flips
-
-
-def test_seeds_decide_what_is_said(engine: TransformersEngine, episodes: Episodes, task: Task, play_with) -> None:
-    same = rows(episodes, [0] * len(episodes))
-    others = replace(same, seeds=episodes.seeds)
-    assert len({tuple(record.token_ids) for record in play_with(engine, same)}) == 1
-    assert len({tuple(record.token_ids) for record in play_with(engine, others)}) > len(episodes) / 2
-
-
-def test_two_cells_and_two_policies_draw_differently(engine: TransformersEngine, task: Task, play_with) -> None:
-    where = {"split": "train", "iteration": 0, "scenarios": range(3), "per_scenario": 2}
-    names = [("a", 0), ("a", 1), ("b", 0)]
-    played = [play_with(engine, draw_episodes(task, seed=seed, policy=policy, **where)) for policy, seed in names]
-    first, seeded, other = ([record.token_ids for record in records] for records in played)
-    assert first != seeded
-    assert first != other
-
-
-def test_an_episode_that_outgrows_the_context_ends_and_the_others_go_on(
-    engine: TransformersEngine, episodes: Episodes, play_with
-) -> None:
-    undisturbed = play_with(engine, episodes)
-    last_reply = [int(np.flatnonzero(np.diff(record.loss_mask) == 1)[-1]) + 1 for record in undisturbed]
-    engine.context_length = int(np.median(last_reply)) + NEW
-    cut = play_with(engine, episodes)
-    assert {record.status for record in cut} == {COMPLETE, CONTEXT_EXHAUSTED}
-    for record, whole in zip(cut, undisturbed, strict=True):
-        if record.status == COMPLETE:
-            assert record == whole
-            continue
-        length, played = len(record.token_ids), 6 - record.actions.count(-1)
-        assert length <= engine.context_length
-        assert record.token_ids == whole.token_ids[:length]
-        assert record.loss_mask == whole.loss_mask[:length]
-        assert record.loss_mask[-1] == 1
-        assert record.chats[0] == whole.chats[0][: len(record.chats[0])]
-        assert record.chats[-1][-1]["role"] == "assistant"
-        assert record.actions == whole.actions[:played] + [-1] * (6 - played)
-        assert record.rewards == whole.rewards[:played] + [0.0] * (6 - played)
-        assert record.parse_status == whole.parse_status[:played] + ["none"] * (6 - played)
-
-
-def test_no_context_for_the_opening_ends_all_episodes_at_once(
-    engine: TransformersEngine, episodes: Episodes, play_with
-) -> None:
-    engine.context_length = NEW + 3
-    for record in play_with(engine, episodes):
-        assert (record.status, record.token_ids, record.chats) == (CONTEXT_EXHAUSTED, [], [])
-        assert record.actions == [-1] * 6
-
-
-def test_masks_cover_what_the_model_said_and_nothing_else(
-    engine: TransformersEngine, episodes: Episodes, play_with
-) -> None:
-    engine.temperature = 1.5  # uneven and unreadable replies among the others
-    records = play_with(engine, episodes)
-    assert {status for record in records for status in record.parse_status} >= {"ok", "fallback"}
-    for record in records:
-        edges = np.flatnonzero(np.diff([0, *record.loss_mask, 0])).reshape(-1, 2)
-        said = [message["content"] for message in record.chats[0] if message["role"] == "assistant"]
-        assert [engine.decode(record.token_ids[start:stop]) for start, stop in edges] == said
-        told = [message["content"] for message in record.chats[0] if message["role"] == "user"]
-        prompts = [engine.tokenizer.decode(part) for part in np.split(record.token_ids, edges.ravel())[::2]]
-        assert len(prompts) == len(told) + 1
-        assert [f"<|user|>{content}<|assistant|>" for content in told] == [
-            prompt.removeprefix("<|end|>") for prompt in prompts[:-1]
-        ]
-
-
-def test_the_whole_record_is_what_the_template_renders(
-    engine: TransformersEngine, episodes: Episodes, play_with
-) -> None:
-    for record in play_with(engine, episodes):
-        text = engine.tokenizer.apply_chat_template(record.chats[0], tokenize=False)
-        assert engine.tokenizer.decode(record.token_ids) == text
-
-
-def test_a_special_token_within_a_reply_stays_and_is_no_answer(engine: TransformersEngine, context: Context) -> None:
-    said = engine.tokenizer("Answer: A", add_special_tokens=False)["input_ids"]
-    user, pad = engine.tokenizer.convert_tokens_to_ids(["<|user|>", "<|pad|>"])
-    assert context.parse(engine.decode([*said, engine.end_id])) == 0
-    for ids in ([*said, user], [*said, pad], [user, *said]):
-        assert context.parse(engine.decode([*ids, engine.end_id])) is None
-
-
-def test_weights_that_are_not_numbers_are_refused(engine: TransformersEngine, episodes: Episodes, play_with) -> None:
-    engine.model.model.norm.weight.data[0] = float("nan")
-    with pytest.raises(ValueError, match="not finite"):
-        play_with(engine, episodes)

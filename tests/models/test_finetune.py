@@ -5,49 +5,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from crowd_rows import Row, row_of, talk
 from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerBase
 
-from rmft.core.seeding import generator
-from rmft.core.tasks import draw_episodes
 from rmft.models.answer import answer_alone
-from rmft.models.crowd import Chat, Crowd, World, conversations
+from rmft.models.crowd import Crowd, World
 from rmft.models.finetune import finetune
 from rmft.models.learner import loss_of
 from rmft.models.passes import batches, collate
 from rmft.models.policy import Policy, load, weights_digest
-from rmft.models.pretrain import crowd_of
-
-ASSISTANT, END = "<|assistant|>", "<|end|>"
-Row = tuple[list[int], list[int]]
-
-
-def talk(crowd: Crowd, world: World, episodes: int) -> list[Chat]:
-    where = {"split": "test", "seed": 0, "iteration": 0, "policy": "crowd"}
-    drawn = draw_episodes(world.task, **where, scenarios=range(episodes), per_scenario=1)
-    talks = conversations(crowd, world.task, world.context, drawn, rng=generator("finetune"))
-    return [chat for chats in talks for chat in chats]
-
-
-@pytest.fixture(scope="module")
-def crowd(model_entry: dict) -> Crowd:
-    return crowd_of(model_entry["pretraining"])
-
-
-@pytest.fixture(scope="module")
-def tokenizer(tiny: Path) -> PreTrainedTokenizerBase:
-    return AutoTokenizer.from_pretrained(tiny)
-
-
-def row_of(tokenizer: PreTrainedTokenizerBase, chat: Chat) -> Row:
-    """(token ids, loss mask) of a chat, as a rollout would write it."""
-    ids, mask = [], []
-    for message in chat:
-        own = int(message["role"] == "assistant")
-        text = message["content"] + END if own else f"<|user|>{message['content']}{ASSISTANT}"
-        piece = tokenizer(text, add_special_tokens=False)["input_ids"]
-        ids, mask = ids + piece, mask + [own] * len(piece)
-    return ids, mask
 
 
 @pytest.fixture(scope="module")
@@ -132,63 +99,6 @@ def test_at_most_5_percent_is_padding(
     made = batches(lengths, 16, rng=np.random.default_rng(0))
     processed = sum(len(batch) * lengths[batch].max() for batch in made)
     assert 1 - lengths.sum() / processed <= 0.05
-
-
-# Final lines alone
-
-
-def runs(tokenizer: PreTrainedTokenizerBase, row: Row) -> list[str]:
-    """The text of each run of targets."""
-    ids, mask = row
-    edges = np.flatnonzero(np.diff([0, *mask, 0])).reshape(-1, 2)
-    return [tokenizer.decode(ids[start:stop]) for start, stop in edges]
-
-
-def test_of_each_reply_the_final_line_and_the_end_token_are_learnt(
-    tokenizer: PreTrainedTokenizerBase, world: Callable[..., World], crowd: Crowd, mode: dict
-) -> None:
-    """And at most one token of what was said before: that in which the line begins."""
-    for chat in talk(crowd, world(**mode), 12):
-        before = row_of(tokenizer, chat)
-        ids, kept = answer_alone(before, tokenizer)
-        assert ids == before[0]
-        assert all(new <= old for new, old in zip(kept, before[1], strict=True))
-        said = [message["content"] for message in chat if message["role"] == "assistant"]
-        for text, whole in zip(runs(tokenizer, (ids, kept)), said, strict=True):
-            reasoning, final = whole.rsplit("\n", 1)
-            assert text.endswith(f"\n{final}{END}")
-            assert f"{reasoning}\n{final}{END}".endswith(text)
-            (first, *_) = tokenizer(text, add_special_tokens=False)["input_ids"]
-            assert "\n" in tokenizer.decode([first])
-
-
-REPLIES = {
-    "Answer: B": "Answer: B",
-    "So.\nAnswer: B": "\nAnswer: B",
-    "I think,\nso I am.\n\nAnswer: B": "\nAnswer: B",
-    "Answer: B\n": "Answer: B\n",
-    "So.\nAnswer: B\n": "\nAnswer: B\n",
-    "So.\n Answer: B \n\n": "\n Answer: B \n\n",
-    "\nAnswer: B": "\nAnswer: B",
-    "": "",
-}
-
-
-@pytest.mark.parametrize("said", REPLIES)
-def test_the_final_line_of_any_reply(tokenizer: PreTrainedTokenizerBase, said: str) -> None:
-    """One token a letter, so that it can be cut anywhere; also where the end token never came."""
-    for end in ([tokenizer.eos_token_id], []):
-        letters = [token for letter in said for token in tokenizer(letter, add_special_tokens=False)["input_ids"]]
-        told = tokenizer("A paid 0.50\nGo on", add_special_tokens=False)["input_ids"]
-        ids, own = told, letters + end
-        row = (ids + own + ids + own, [0] * len(ids) + [1] * len(own) + [0] * len(ids) + [1] * len(own))
-        known = REPLIES[said] + END * len(end)
-        assert runs(tokenizer, answer_alone(row, tokenizer)) == ([known, known] if known else [])
-
-
-def test_what_was_told_alone_stays_untouched(tokenizer: PreTrainedTokenizerBase) -> None:
-    assert answer_alone(([5, 6, 7], [0, 0, 0]), tokenizer) == ([5, 6, 7], [0, 0, 0])
-    assert answer_alone(([], []), tokenizer) == ([], [])
 
 
 def test_reasoning_that_is_no_target_changes_no_loss(

@@ -1,11 +1,10 @@
 """A policy on a fixed history hears what it would hear in a rollout, and answers as itself."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
-from transformers import AutoTokenizer, PreTrainedTokenizerBase
+from transformers import PreTrainedTokenizerBase
 
 from rmft.core.probes import histories, repeated
 from rmft.models.chat import renderer
@@ -36,11 +35,6 @@ class Echo:
         return [self.said for _ in new_ids]
 
     decode = Teacher.decode
-
-
-@pytest.fixture(scope="module")
-def tokenizer(tiny: Path) -> PreTrainedTokenizerBase:
-    return AutoTokenizer.from_pretrained(tiny)
 
 
 def test_the_dialogue_is_that_of_a_rollout_up_to_the_step_asked(

@@ -2,11 +2,10 @@
 
 import re
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
-from transformers import AutoTokenizer, PreTrainedTokenizerBase
+from transformers import PreTrainedTokenizerBase
 
 from rmft.core import policies
 from rmft.core.contexts import REASONS
@@ -25,11 +24,6 @@ BASELINES = {
     "random": {"policy": "random"},
     "per_step_oracle": {"policy": "per_step_oracle"},
 }
-
-
-@pytest.fixture(scope="module")
-def tokenizer(tiny: Path) -> PreTrainedTokenizerBase:
-    return AutoTokenizer.from_pretrained(tiny)
 
 
 @pytest.fixture(params=BASELINES)

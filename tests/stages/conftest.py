@@ -16,6 +16,10 @@ from rmft.stages import draw, manifest, report
 sys.path.insert(0, str(Path(__file__).parents[1] / "figures"))
 import judged
 import synthetic
+import theorised
+
+sys.path.insert(0, str(Path(__file__).parent))
+from tables_made import N
 
 CONTEXTS = Path(__file__).parents[2] / "workflow/scenarios"
 SUMMARY = {"name": "told", "interaction": "summary"}
@@ -80,6 +84,12 @@ def worldly(
         return folder
 
 
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    """Made-up results of two iterations."""
+    return synthetic.write_results(tmp_path, 12, 4, 5, iterations=N)
+
+
 @pytest.fixture(scope="session")
 def reported(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
     """A made-up results folder with its tables, figures, manifest, claims and report.html. Read-only."""
@@ -96,7 +106,7 @@ def report_on(folder: Path) -> None:
     """Make up results and run all stages that follow on them."""
     made = synthetic.write_results(folder, 12, 4, 4, iterations=1)
     at, figures = str(synthetic.write_tables(made, iterations=1)), made / "figures"
-    synthetic.write_theory(made / "tables")
+    theorised.write(made / "tables")
     judged.write(made / "tables")
     for name in FIGURES:
         forms = [str(figures / f"{name}.{form}") for form in ("png", "csv")]

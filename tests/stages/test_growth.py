@@ -11,8 +11,7 @@ from rmft.stages.table_files import read_table
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "figures"))
 import synthetic
-
-N = 2
+from tables_made import N
 
 
 def run(results: Path, out: Path) -> pd.DataFrame:
@@ -20,11 +19,6 @@ def run(results: Path, out: Path) -> pd.DataFrame:
     flags = ["--results", str(results), "--selection", chosen, "--output", str(out / "growth.csv")]
     assert growth.main(flags) == 0
     return read_table(out, "growth")
-
-
-@pytest.fixture
-def results(tmp_path: Path) -> Path:
-    return synthetic.write_results(tmp_path, 12, 4, 5, iterations=N)
 
 
 def test_known_exponents_and_their_changes(results: Path, tmp_path: Path) -> None:

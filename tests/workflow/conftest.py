@@ -16,6 +16,9 @@ from rmft.figures import FIGURES
 from rmft.stages.config_files import lay_over
 from rmft.stages.dry_run import read_plan
 
+sys.path.insert(0, str(Path(__file__).parent))
+from followed import snapshot
+
 REPOSITORY = Path(__file__).parents[2]
 CONFIGS = ["config.yaml", "config.laptop.yaml", "config.paper-laptop.yaml", "config.open.yaml"]
 PARTS = ["Snakefile", *CONFIGS, "profiles", "slurm", "workflow"]
@@ -171,3 +174,15 @@ def tree(finished: Tree, tmp_path: Path) -> Tree:
     """A copy of the finished run, to be changed."""
     shutil.copytree(finished.folder, tmp_path, dirs_exist_ok=True)
     return Tree(tmp_path)
+
+
+@pytest.fixture
+def cached(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache of the hub that has the model of docs/adding.md, small."""
+    from rmft.models.families import save
+
+    cache = tmp_path_factory.getbasetemp() / "hub"
+    if not snapshot(cache).exists():
+        save("llama", snapshot(cache), context_length=8192)
+    monkeypatch.setenv("HF_HUB_CACHE", str(cache))
+    return cache

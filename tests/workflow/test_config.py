@@ -1,24 +1,16 @@
 """A config that cannot run is refused by one line that names the key and the mend."""
 
 import copy
-import re
-from pathlib import Path
 
 import pytest
 import yaml
 
-from rmft.core.drifts import DRIFTS
-from rmft.core.information import knowable
-from rmft.core.rewards import PROCESSES
-from rmft.core.tasks import CHOICES, task_from_config, under_suite
 from rmft.stages.check_config import WORKFLOW, complaint, main
 from rmft.stages.config_files import lay_over
 
 ROOT = WORKFLOW.parent
 PAPER = yaml.safe_load((ROOT / "config.yaml").read_text())
 LAPTOP = lay_over(PAPER, yaml.safe_load((ROOT / "config.laptop.yaml").read_text()))
-PAPER_LAPTOP = lay_over(LAPTOP, yaml.safe_load((ROOT / "config.paper-laptop.yaml").read_text()))
-SCHEMA = yaml.safe_load((WORKFLOW / "schemas/config.schema.yaml").read_text())
 DELETE = object()
 
 # (path of the key, its new value, what the line must say)
@@ -232,63 +224,12 @@ def mutant(key: str, value: object) -> dict:
     return config
 
 
-@pytest.mark.parametrize("config", [PAPER, LAPTOP, PAPER_LAPTOP], ids=["paper", "laptop", "paper-laptop"])
-def test_our_own_configs_can_run(config):
-    assert complaint(config) is None
-
-
 @pytest.mark.parametrize(("key", "value", "said"), MUTANTS)
 def test_refused_by_one_line_that_names_key_and_mend(key, value, said):
     line = complaint(mutant(key, value))
     assert line is not None
     assert said in line
     assert "\n" not in line
-
-
-def played(config: dict) -> list[tuple[str, dict]]:
-    """Every task that models play, and every task under each of its suites, by the task's name."""
-    run, tasks = config["run"], config["tasks"]
-    suites = [(task, config["suites"][name]) for task in run["tasks"] for name in run["suites"].get(task, [])]
-    return [(task, tasks[task]) for task in run["tasks"]] + [(t, under_suite(tasks[t], change)) for t, change in suites]
-
-
-def test_paper_laptop_leaves_nothing_out():
-    run, entries = PAPER_LAPTOP["run"], [entry for _, entry in played(PAPER_LAPTOP)]
-    crowd = PAPER_LAPTOP["models"]["tiny-worlds"]["pretraining"]["crowd"]["tasks"]
-    numbers = run["numbers"]["tasks"]
-    assert {*run["tasks"], *run["calibration_tasks"], *numbers} == set(PAPER_LAPTOP["tasks"])
-    suites = {name for task in run["tasks"] + numbers for name in run["suites"].get(task, [])}
-    assert suites == set(PAPER_LAPTOP["suites"])
-    assert {entry["rewards"]["kind"] for entry in entries} == set(PROCESSES)
-    assert {entry.get("drift", {"kind": "constant"})["kind"] for entry in entries} == set(DRIFTS)
-    for key, first in {"interaction": "dialogue", "output": "action", "reasoning": "free", "shown": "raw"}.items():
-        assert {entry.get(key, first) for entry in entries} == set(CHOICES[key])
-    assert {entry["environment"] for entry in entries} == set(CHOICES["environment"])
-    assert {entry["context"] for entry in entries} == {path.stem for path in (WORKFLOW / "scenarios").glob("*.yaml")}
-    learnt = {PAPER_LAPTOP["tasks"][name]["context"] for name in crowd}
-    assert {PAPER_LAPTOP["tasks"][name]["context"] for name in run["tasks"]} == learnt
-
-
-def test_paper_laptop_runs_every_method_on_every_task_that_it_is_defined_on():
-    run, methods = PAPER_LAPTOP["run"], PAPER_LAPTOP["methods"]
-    assert {*run["methods"], *run["numbers"]["methods"]} == set(methods)
-    methods = {name: entry for name, entry in methods.items() if entry.get("targets") not in ("hindsight", "regret")}
-    for name in run["tasks"]:
-        unknown = knowable(task_from_config(name, PAPER_LAPTOP["tasks"][name]))
-        own = run["instead"].get(name, {})
-        lacking = {method for method, entry in methods.items() if unknown and entry["score"] == "information_regret"}
-        assert set(own.get("methods", run["methods"])) == set(methods) - lacking, name
-        assert (own.get("seeds", run["seeds"]), own.get("iterations", run["iterations"])) == (
-            run["seeds"],
-            run["iterations"],
-        )
-
-
-def test_paper_laptop_keeps_suites_and_baselines_of_what_reproduce_plays():
-    for task in LAPTOP["run"]["tasks"]:
-        of = [config["run"]["instead"].get(task, {}).get("baselines") for config in (LAPTOP, PAPER_LAPTOP)]
-        assert of[0] == of[1]
-        assert LAPTOP["run"]["suites"].get(task) == PAPER_LAPTOP["run"]["suites"].get(task)
 
 
 def test_lists_replace_and_mappings_merge():
@@ -310,38 +251,3 @@ def test_snakemake_refuses_before_the_first_job_without_a_traceback(finished):
     assert "config: methods.rmft.k: 17 is more than" in done.stderr
     assert "Traceback" not in done.stderr
     assert "rule " not in done.stdout
-
-
-def described(schema: dict, at: str = "") -> list[str]:
-    """Paths of the properties that lack a description."""
-    bare = []
-    for key, value in schema.get("properties", {}).items():
-        bare += [f"{at}.{key}"] if not value.get("description") else []
-        bare += described(value, f"{at}.{key}")
-    for part in [schema.get("then"), schema.get("additionalProperties"), *schema.get("allOf", [])]:
-        bare += described(part, at) if isinstance(part, dict) else []
-    return bare
-
-
-def objects(schema: object, at: str = "") -> list[str]:
-    """Paths of the mappings with fixed keys that would accept an unknown one."""
-    if not isinstance(schema, dict):
-        return []
-    fixed = schema.get("type") == "object" and "properties" in schema
-    closed = "additionalProperties" in schema or "allOf" in schema
-    return [at] * (fixed and not closed) + [
-        path for key, value in schema.items() for path in objects(value, f"{at}.{key}")
-    ]
-
-
-def test_every_key_of_the_schema_is_described_and_every_mapping_closed():
-    assert described(SCHEMA) == []
-    assert objects(SCHEMA) == []
-
-
-@pytest.mark.parametrize("name", ["config.yaml", "config.laptop.yaml", "config.paper-laptop.yaml"])
-def test_every_key_of_the_config_is_commented(name):
-    lines = Path(ROOT / name).read_text().splitlines()
-    keys = [i for i, line in enumerate(lines) if re.match(r" *[a-z0-9_-]+:", line)]
-    assert keys
-    assert [lines[i] for i in keys if " # " not in lines[i] and not lines[i - 1].lstrip().startswith("#")] == []
