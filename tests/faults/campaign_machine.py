@@ -220,9 +220,7 @@ def campaign(jobs: list[Job], run: Path, rounds: int, rng: random.Random) -> lis
     with contextlib.chdir(run):
         network = ((rule, without_network(by_rule[rule], run)) for rule in ("rollout", "sft"))
         found.append(tally("no network", network))
-        little = (
-            (f"sft, {kb} kB", short_of_memory(by_rule["sft"], kb)) for _ in range(rounds) for kb in (0, 128, 512)
-        )
+        little = ((f"sft, {kb} kB", short_of_memory(by_rule["sft"], kb)) for _ in range(rounds) for kb in (0, 128, 512))
         found.append(tally("too little memory", little))
         copies = (
             (rule, two_copies(by_rule[rule], run)) for rule in ("rollout", "rollout_heldout") for _ in range(rounds)
