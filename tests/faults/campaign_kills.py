@@ -1,15 +1,13 @@
-"""Stages and Snakemake really killed at random moments, then started again: the same bytes, nothing left over."""
+"""Stages really killed at random moments, then started again: the same bytes, nothing left over."""
 
 import contextlib
 import os
 import random
 import shutil
 import signal
-import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,9 +15,9 @@ from tqdm import tqdm
 
 from report import Count, say
 from rmft.stages import files
-from small_run import Job, contents, environment, make, plan, snakemake, work
+from small_run import Job, contents, make, work
 
-KILLS = 50  # of each stage, and of Snakemake, in each round
+KILLS = 50  # of each stage, in each round
 RULES = (
     "base_policy",
     "rollout",
@@ -33,8 +31,6 @@ RULES = (
     "tables",
 )
 HANGS = 300  # seconds after which a job of these sizes will not end
-SMALL = "results/cells/tiny/small/rmft/seed0"
-SILENT = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 HOW = {"SIGKILL": signal.SIGKILL, "SIGTERM": signal.SIGTERM, "power loss": signal.SIGKILL}
 
 
@@ -45,11 +41,6 @@ class Kill:
     hit: bool
     chunks: int
     half: str | None
-
-
-def in_cells(folder: Path) -> dict[str, str]:
-    """Digest of every file of a cell, by its name."""
-    return {name: digest for name, digest in contents(folder) if "/cells/" in name}
 
 
 def started(job: Job, tally: Path) -> int:
@@ -185,44 +176,8 @@ def of_stage(job: Job, kills: int, rng: random.Random, folder: Path) -> Count:
     return count
 
 
-def of_snakemake(kills: int, rng: random.Random, kept: Path) -> Count:
-    """Snakemake and all that it started here killed at a random moment, unlocked, and the same command again."""
-    count, run, target = Count("kills of Snakemake with its jobs"), Path(), f"{SMALL}/iter1/evaluation.parquet"
-    again, needed = [], {target}
-    for job in reversed(plan(run)):
-        if "/small/" in job.outputs[0] and needed & {*job.outputs}:
-            again, needed = [job, *again], needed | {*job.inputs}
-    command = snakemake(run, "--cores", "2", "--rerun-incomplete", "--rerun-triggers", "mtime", "--quiet", "all", "--")
-    whole = in_cells(kept)
-
-    def begun() -> subprocess.Popen:
-        for job in again:
-            cleared(job)
-        return subprocess.Popen([*command, target], env=environment(), start_new_session=True, **SILENT)
-
-    start = time.monotonic()
-    if status := begun().wait():
-        raise RuntimeError(f"Snakemake ends with {status} where nothing is wrong")
-    seconds = time.monotonic() - start
-    for _ in range(kills):
-        process = begun()
-        time.sleep(rng.uniform(0, seconds))
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        hit = process.wait() == -signal.SIGKILL
-        subprocess.run(snakemake(run, "--unlock"), env=environment(), capture_output=True, check=False)
-        done = subprocess.run([*command, target], env=environment(), capture_output=True, text=True, check=False)
-        made = in_cells(run)
-        odd = sorted(name for name in made.keys() | whole.keys() if made.get(name) != whole.get(name))
-        if done.returncode or odd:
-            count.failed(f"status {done.returncode}, {odd[:2]}, {done.stderr[-300:]!r}")
-        else:
-            count.ended("survived SIGKILL of the group" if hit else "had ended before it was killed")
-    return count
-
-
 def counts(rounds: int, seed: int) -> list[Count]:
-    """The campaign: a line for each stage, and one for Snakemake."""
+    """The campaign: a line for each stage."""
     rng, found = random.Random(seed), []
     # Progress bars share a lock with every process forked from here, and one that is killed may never give it back.
     tqdm.set_lock(threading.RLock())
@@ -231,10 +186,9 @@ def counts(rounds: int, seed: int) -> list[Count]:
         folder = Path(name)
         jobs = make(folder / "run")
         shutil.copytree(folder / "run/results", folder / "whole/results")
-        by_rule: dict[str, Callable] = {job.rule: job for job in jobs}
+        by_rule = {job.rule: job for job in jobs}
         with contextlib.chdir(folder / "run"):
             for rule in RULES:
                 found.append(of_stage(by_rule[rule], KILLS * rounds, rng, folder))
                 say(f"  {found[-1].row('')}")
-            found.append(of_snakemake(KILLS * rounds, rng, folder / "whole"))
     return found

@@ -154,7 +154,6 @@ def two_workflows(run: Path) -> str | None:
     """A second workflow on the same results is refused in words, and the first one finishes."""
     target = "results/cells/tiny/small/rmft/seed0/iter1/evaluation.parquet"
     command = snakemake(
-        run,
         "--cores",
         "1",
         "--quiet",

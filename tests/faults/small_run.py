@@ -94,7 +94,7 @@ def lay_out(folder: Path) -> None:
     (folder / "small.yaml").write_text(yaml.safe_dump(json.loads(json.dumps(CONFIG))))
 
 
-def snakemake(folder: Path, *arguments: str) -> list[str]:
+def snakemake(*arguments: str) -> list[str]:
     """The command line of Snakemake on the small run."""
     return [sys.executable, "-m", "snakemake", "--configfile", "small.yaml", *arguments]
 
@@ -106,7 +106,7 @@ def environment() -> dict[str, str]:
 
 def plan(folder: Path) -> list[Job]:
     """The jobs, in an order in which they can be done."""
-    command = snakemake(folder, "--dry-run", "--printshellcmds", "--forceall", "--cores", "1")
+    command = snakemake("--dry-run", "--printshellcmds", "--forceall", "--cores", "1")
     done = subprocess.run(command, cwd=folder, env=environment(), capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(done.stdout[-2000:] + done.stderr[-2000:])

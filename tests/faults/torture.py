@@ -11,7 +11,7 @@ import time
 
 from report import ROOT, say
 
-CAMPAIGNS = ("config", "files", "output", "kills", "api", "machine")
+CAMPAIGNS = ("config", "files", "output", "kills", "snakemake", "api", "machine")
 PAGE, BEGIN, END = ROOT / "RELIABILITY.md", "<!-- table -->", "<!-- end of table -->"
 HEAD = "| what | tried | held | how they ended | command |\n|---|---|---|---|---|"
 

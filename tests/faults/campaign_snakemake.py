@@ -1,0 +1,67 @@
+"""Snakemake and all its jobs really killed at random moments, then started again: the same bytes, nothing left over."""
+
+import contextlib
+import os
+import random
+import signal
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+from campaign_kills import cleared
+from report import Count
+from small_run import contents, environment, make, plan, snakemake
+
+KILLS = 50  # in each round
+SMALL = "results/cells/tiny/small/rmft/seed0"
+SILENT = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+
+
+def in_cells(folder: Path) -> dict[str, str]:
+    """Digest of every file of a cell, by its name."""
+    return {name: digest for name, digest in contents(folder) if "/cells/" in name}
+
+
+def of_snakemake(kills: int, rng: random.Random) -> Count:
+    """Snakemake and all that it started here killed at a random moment, unlocked, and the same command again."""
+    count, run, target = Count("kills of Snakemake with its jobs"), Path(), f"{SMALL}/iter1/evaluation.parquet"
+    again, needed = [], {target}
+    for job in reversed(plan(run)):
+        if "/small/" in job.outputs[0] and needed & {*job.outputs}:
+            again, needed = [job, *again], needed | {*job.inputs}
+    command = snakemake("--cores", "2", "--rerun-incomplete", "--rerun-triggers", "mtime", "--quiet", "all", "--")
+    whole = in_cells(run)
+
+    def begun() -> subprocess.Popen:
+        for job in again:
+            cleared(job)
+        return subprocess.Popen([*command, target], env=environment(), start_new_session=True, **SILENT)
+
+    start = time.monotonic()
+    if status := begun().wait():
+        raise RuntimeError(f"Snakemake ends with {status} where nothing is wrong")
+    seconds = time.monotonic() - start
+    for _ in range(kills):
+        process = begun()
+        time.sleep(rng.uniform(0, seconds))
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        hit = process.wait() == -signal.SIGKILL
+        subprocess.run(snakemake("--unlock"), env=environment(), capture_output=True, check=False)
+        done = subprocess.run([*command, target], env=environment(), capture_output=True, text=True, check=False)
+        made = in_cells(run)
+        odd = sorted(name for name in made.keys() | whole.keys() if made.get(name) != whole.get(name))
+        if done.returncode or odd:
+            count.failed(f"status {done.returncode}, {odd[:2]}, {done.stderr[-300:]!r}")
+        else:
+            count.ended("survived SIGKILL of the group" if hit else "had ended before it was killed")
+    return count
+
+
+def counts(rounds: int, seed: int) -> list[Count]:
+    """The campaign: a line."""
+    with tempfile.TemporaryDirectory(prefix="rmft torture ") as name:
+        make(Path(name) / "run")
+        with contextlib.chdir(Path(name) / "run"):
+            return [of_snakemake(KILLS * rounds, random.Random(seed))]
