@@ -75,7 +75,7 @@ class Provider:
         if headers.get("authorization") != f"Bearer {self.key}":
             raise Wrong(401, "invalid_api_key", f"Incorrect API key provided: {headers.get('authorization')}")
         routes = [
-            ("POST", "/chat/completions", lambda: self.complete(json.loads(body), live=True)),
+            ("POST", "/chat/completions", lambda: self.complete(json.loads(body))),
             ("POST", "/files", lambda: self.upload(headers, body)),
             ("GET", "/files", lambda: self._list(self.files, query)),
             ("GET", r"/files/([\w-]+)/content", lambda name: self._find(self.files, name)["data"]),
@@ -107,7 +107,7 @@ class Provider:
         page = found[start : start + 2]
         return {"object": "list", "data": page, "has_more": start + 2 < len(found)}
 
-    def complete(self, request: dict, *, live: bool) -> dict:
+    def complete(self, request: dict) -> dict:
         """A reply, paid for."""
         if request["model"] not in self.brain.models:
             raise Wrong(404, "model_not_found", f"The model {request['model']!r} does not exist")
@@ -193,7 +193,7 @@ class Provider:
                 )
                 continue
             try:
-                response = {"status_code": 200, "body": self.complete(line["body"], live=False)}
+                response = {"status_code": 200, "body": self.complete(line["body"])}
                 good.append(said | {"response": response})
             except Wrong as wrong:
                 error = {"error": {"code": wrong.code, "message": str(wrong)}}

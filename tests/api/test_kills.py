@@ -67,7 +67,7 @@ def test_killed_when_a_batch_was_made_and_not_yet_known(shop, stage_process):
 
 
 @SLOW
-def test_killed_at_twenty_random_moments_of_a_batch_rollout(shop, stage_process, tmp_path):
+def test_killed_at_twenty_random_moments_of_a_batch_rollout(shop, stage_process):
     """Moments between the first call and the last of what is left: drawn by time, not by call."""
     rng, kills = random.Random(0), 0
     shop.provider.slow = 3

@@ -17,7 +17,7 @@ from report import Count, say
 from rmft.stages import files
 from small_run import Job, contents, make, work
 
-KILLS = 50  # of each stage, in each round
+KILLS, MISSES = 50, 4  # of stages under way, in each round; how many times as many trials that may take
 RULES = (
     "base_policy",
     "rollout",
@@ -164,15 +164,19 @@ def of_stage(job: Job, kills: int, rng: random.Random, folder: Path) -> Count:
     if status := wait(started(job, folder / "tally")):
         raise RuntimeError(f"{job.rule}: ends with {status} where nothing is wrong")
     seconds = time.monotonic() - start
-    for number in range(kills):
+    hits = 0
+    for number in range(MISSES * kills):
         how = list(HOW)[number % len(HOW)]
         hit, said = trial(job, how, seconds, whole, rng, folder)
+        hits += hit
         if said:
             count.failed(f"{how}: {said}")
             shutil.rmtree("results")
             shutil.copytree(folder / "whole/results", "results")
         else:
             count.ended(f"survived {how}" if hit else "had ended before it was killed")
+        if hits == kills:
+            break
     return count
 
 

@@ -1,7 +1,6 @@
 """An argument that a stage cannot use is named in one line, and what was there before is left alone."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -69,5 +68,5 @@ def test_a_rollout_that_cannot_be_is_refused(refused: Callable, changes: dict, s
     ("method", "said"),
     [({"score": "rolling_regret"}, "window"), ({"score": "reward", "pool": "tasks"}, "pool"), ({"k": 0}, "k")],
 )
-def test_a_method_that_cannot_select_is_refused(refused: Callable, method: dict, said: str, spoilt: Path) -> None:
+def test_a_method_that_cannot_select_is_refused(refused: Callable, method: dict, said: str) -> None:
     assert said in refused("select", method={"name": "m", "score": "regret", "k": 2} | method)

@@ -57,7 +57,7 @@ def test_the_rows_are_lines_of_the_table(name: str, folder: Path, drawn: Path) -
     assert bool(lines) == (name not in ("contrasts", "numbers", "numbers_generalise"))
 
 
-def test_of_several_tables_a_column_says_whose_a_row_is(folder: Path, drawn: Path) -> None:
+def test_of_several_tables_a_column_says_whose_a_row_is(drawn: Path) -> None:
     rows = pd.read_csv(drawn / "iterations.csv")
     assert rows.columns[0] == "table" and rows["table"].unique().tolist() == ["summary", "selection"]
 

@@ -34,7 +34,7 @@ def test_company_and_batch_size_change_next_to_nothing(
     assert flips.total() == 0, flips
 
 
-def test_seeds_decide_what_is_said(engine: TransformersEngine, episodes: Episodes, task: Task, play_with) -> None:
+def test_seeds_decide_what_is_said(engine: TransformersEngine, episodes: Episodes, play_with) -> None:
     same = rows(episodes, [0] * len(episodes))
     others = replace(same, seeds=episodes.seeds)
     assert len({tuple(record.token_ids) for record in play_with(engine, same)}) == 1

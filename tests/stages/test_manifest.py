@@ -19,7 +19,7 @@ def listed(reported: Path) -> list[dict]:
     return json.loads((reported / "figures/manifest.json").read_text())
 
 
-def test_every_figure_is_listed_with_its_files(listed: list[dict], reported: Path) -> None:
+def test_every_figure_is_listed_with_its_files(listed: list[dict]) -> None:
     assert [entry["figure"] for entry in listed] == list(FIGURES)
     assert [entry["number"] for entry in listed] == list(range(1, len(FIGURES) + 1))
     for entry in listed:

@@ -131,7 +131,7 @@ def test_what_stays_of_a_reply_is_its_answer(cell: Path) -> None:
             assert [m["content"].strip() for m in after[: len(before)]] == [m["content"].strip() for m in kept]
 
 
-def test_a_model_that_lacks_a_file_is_refused_in_one_line(cell: Path, stage: Callable, tmp_path: Path) -> None:
+def test_a_model_that_lacks_a_file_is_refused_in_one_line(stage: Callable, tmp_path: Path) -> None:
     entry = {"kind": "open", "hub": "some/model", "revision": "main", "local_path": str(tmp_path / "nowhere")}
     ended = stage("base_policy", cwd=tmp_path, name="m", model=entry, output="policy.json")
     assert "lacks the folder itself of the model; copy it there" in ended.complaint

@@ -39,7 +39,7 @@ def replies_of(row: dict) -> list[str]:
     return replies
 
 
-def test_every_episode_is_counted_as_a_patient_reader_would(reasoned: pa.Table, cell: Path, task_entry: dict) -> None:
+def test_every_episode_is_counted_as_a_patient_reader_would(reasoned: pa.Table, cell: Path) -> None:
     """The laptop model's sentences, taken apart by hand: `B has paid best so far, 0.63 on average.`"""
     played = pd.read_parquet(cell / "1/heldout.parquet").to_dict("records")
     assert len(played) == reasoned.num_rows

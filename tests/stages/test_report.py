@@ -75,7 +75,7 @@ def test_provenance(page: str) -> None:
     assert "Ours, not the paper" in page and "scenarios 64" in page
 
 
-def test_every_task_has_its_part(page: str, results: Path) -> None:
+def test_every_task_has_its_part(page: str) -> None:
     for task in synthetic.TASKS:
         assert f"<h2>Main table: {task}, model tiny</h2>" in page
     table = page.split("<h2>Main table: fol-gaussian")[1].split("<h2>")[0]
@@ -102,7 +102,7 @@ def test_each_task_names_its_regret_and_its_suites(page: str) -> None:
     assert "<td>sine (T=20) <small>dynamic regret, V_T 2.00</small>" in suites
 
 
-def test_drift_and_answers_are_reported(page: str, results: Path) -> None:
+def test_drift_and_answers_are_reported(page: str) -> None:
     told = page.split("<h2>What came out")[1].split("Main table")[0]
     assert told.count("V_T, the sum of their largest moves from step to step, is 2.00") == 1
     assert told.count("were renormalised to sum to 1") == len(synthetic.TASKS)

@@ -148,7 +148,7 @@ def test_every_cell_is_checked_once_and_each_flag_is_a_warning(made: Path, capsy
     assert run(made, made / "again.csv") == 0 and (made / "again.csv").read_bytes() == text
 
 
-def test_the_summary_says_how_many_are_flagged(made: Path, capsys: pytest.CaptureFixture) -> None:
+def test_the_summary_says_how_many_are_flagged() -> None:
     table = pd.DataFrame([{**RUN, "iteration": 1, "value": 0.0, "bound": 0.0, "flagged": False, "said": "so"}] * 4)
     table = table.assign(signature=["alike", "flat", "flat", "lucky"])
     assert summary.flags(table) == ["Signs of failure: none in 4 checks (signatures.csv)"]

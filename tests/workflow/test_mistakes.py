@@ -110,7 +110,8 @@ def test_what_is_added_and_not_selected_is_named(tmp_path):
 def make(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
     """Run make there, with the environment at hand."""
     command = ["make", "-f", MAKEFILE, f"BIN={Path(sys.executable).parent}", "ENV=", *arguments]
-    environment = os.environ | {"PYTHONPATH": str(folder / "workflow")}
+    outside = {key: value for key, value in os.environ.items() if not key.startswith(("MAKE", "MFLAGS"))}
+    environment = outside | {"PYTHONPATH": str(folder / "workflow")}
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
 
 

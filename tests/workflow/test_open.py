@@ -75,7 +75,7 @@ def test_a_download_that_was_cut_off_is_found(cache: Path) -> None:
     assert "it lacks model-1.safetensors" in said()
 
 
-def test_models_that_are_not_selected_need_not_be_there(cache: Path, tmp_path: Path) -> None:
+def test_models_that_are_not_selected_need_not_be_there(cache: Path) -> None:
     folder = snapshot(cache, "qwen3-8b")
     folder.rename(folder.with_name("elsewhere"))
     assert said(run={"models": ["phi-3-5-mini", "gemma-2-9b"]}) is None
@@ -198,6 +198,6 @@ def test_another_interpreter_reruns_nothing(tree) -> None:
     assert tree.would_run() == {}
 
 
-def test_another_engine_plays_anew_and_trains_no_model(tree, before_the_end) -> None:
+def test_another_engine_plays_anew_and_trains_no_model(tree) -> None:
     tree.lay_over(models={"tiny": {"engine": "transformers"}})
     assert "pretrain" not in set(tree.would_run().values())

@@ -161,7 +161,7 @@ def test_a_suite_that_no_task_is_played_under_changes_nothing_but_the_config_in_
     assert set(tree.would_run()) == {"results/report.html", "all"}
 
 
-def test_what_a_task_has_instead_adds_its_own_cells_only(tree, jobs_of, before_the_end):
+def test_what_a_task_has_instead_adds_its_own_cells_only(tree, before_the_end):
     tree.lay_over(
         run={"instead": {"ns-abrupt": {"methods": ["rmft-once", "distil-ucb"], "seeds": [3], "iterations": 2}}}
     )
