@@ -24,15 +24,15 @@ from small_run import make
 
 sys.path.insert(0, str(ROOT / "tests/api"))
 from brain import Brain
-from conftest import CONTEXTS, TASK, start
 from provider import Provider
 from provider_http import serve
 from shop import KEY, Shop, bought_once, finetune, played, rollout, select_all
 
+from conftest import CONTEXTS, TASK, start
 from rmft.core.contexts import context_from_config
 from rmft.core.tasks import task_from_config
 
-KILLS = 20  # of each kind of work, in each round
+KILLS, MISSES = 20, 4  # of each kind of work under way, in each round; how many times as many trials that may take
 HANGS = 300  # seconds
 CONCURRENCY = 2  # requests under way at once, of live play
 LIVE = {"mode": "live", "concurrency": CONCURRENCY}
@@ -75,12 +75,13 @@ class Work:
     again: int = 0
 
 
-def trial(shop: Shop, work: Work, how: str, moments: list[float]) -> bool:
-    """Killed at these moments and started again; whether it was under way at one of them. AssertionError: what is wrong."""
+def trial(shop: Shop, work: Work, how: str, seconds: float, rng: random.Random) -> bool:
+    """Killed once or twice within so long and started again; whether it was under way. AssertionError: what is wrong."""
     hits = 0
-    for seconds in moments:
+    for _ in range(rng.choice((1, 1, 2))):
         process = work.begin(shop)
-        time.sleep(seconds)
+        with contextlib.suppress(TimeoutExpired):
+            process.communicate(timeout=rng.uniform(0, seconds))
         process.send_signal(HOW[how])
         hits += ended(process)[0] != 0
     status, said = ended(work.begin(shop))
@@ -117,15 +118,18 @@ def of_work(work: Work, kills: int, rng: random.Random, brain: Brain, folder: Pa
         if status:
             raise RuntimeError(f"{work.what}: ends with {status} where nothing is wrong: {said[-300:]}")
         whole = work.made(shop)
-    for number in range(kills):
+    number = hits = 0
+    while hits < kills and number < MISSES * kills:
+        number += 1
         how, own = list(HOW)[number % len(HOW)], folder / str(number)
         shutil.copytree(folder / "cell", own / "cell")
         with open_shop(brain, own) as shop:
             if work.made is tuned:
                 shop.bill(**BATCH)
             try:
-                hit = trial(shop, work, how, [rng.uniform(0, seconds) for _ in range(rng.choice((1, 1, 2)))])
+                hit = trial(shop, work, how, seconds, rng)
                 assert work.made(shop) == whole, "then made something else"
+                hits += hit
                 count.ended(f"survived {how}" if hit else "had ended before it was killed")
             except AssertionError as error:
                 count.failed(f"{how}: {error}")
