@@ -107,11 +107,12 @@ WORK = (
 def of_work(work: Work, kills: int, rng: random.Random, brain: Brain, folder: Path) -> Count:
     """Many trials of one kind of work, each from what the undisturbed one began with."""
     count, first = Count(f"kills of {work.what}"), folder / "undisturbed"
+    (first / "cell").mkdir(parents=True)
     with open_shop(brain, first) as shop:
-        if work.made is tuned:
+        if work.made is tuned:  # it needs something to learn from
             ended(rollout(shop, start, **BATCH))
             select_all(shop)
-        shutil.copytree(first / "cell", folder / "cell") if work.made is tuned else (folder / "cell").mkdir()
+        shutil.copytree(first / "cell", folder / "cell")
         begun = time.monotonic()
         status, said = ended(work.begin(shop))
         seconds = time.monotonic() - begun
@@ -124,8 +125,7 @@ def of_work(work: Work, kills: int, rng: random.Random, brain: Brain, folder: Pa
         how, own = list(HOW)[number % len(HOW)], folder / str(number)
         shutil.copytree(folder / "cell", own / "cell")
         with open_shop(brain, own) as shop:
-            if work.made is tuned:
-                shop.bill(**BATCH)
+            shop.bill(**BATCH)
             try:
                 hit = trial(shop, work, how, seconds, rng)
                 assert work.made(shop) == whole, "then made something else"

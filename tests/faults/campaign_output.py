@@ -72,7 +72,7 @@ def saying(kind: str, rng: random.Random) -> Iterator[list[int]]:
 def read(reply: str) -> str | None:
     """The arm of a reply whose last line alone has the final form."""
     lines = [line for line in re.split(r"[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]", reply) if line.strip()]
-    answers = [line for line in lines if "Answer:" in line and line.lstrip().startswith("Answer:")]
+    answers = [line for line in lines if line.lstrip().startswith("Answer:")]
     found = FINAL.fullmatch(lines[-1].strip(" ")) if len(answers) == 1 else None
     return found and found[1]
 
@@ -156,7 +156,7 @@ def without_numbers(job: Job) -> str | None:
 
 def counts(rounds: int, seed: int) -> list[Count]:
     """The campaign: a line."""
-    rng, count, replies = random.Random(seed), Count(""), 0
+    rng, count, total = random.Random(seed), Count(""), 0
     with tempfile.TemporaryDirectory(prefix="rmft torture ") as name:
         made = make(Path(name) / "run")
         jobs = {job.rule: job for job in made if any(CELL in output or CHOSEN in output for output in job.outputs)}
@@ -164,10 +164,10 @@ def counts(rounds: int, seed: int) -> list[Count]:
             for kind in ["never end", "are noise", "speak for the others", *TEXTS] * rounds:
                 many, said = of_kind(kind, jobs, rng)
                 count.failed(f"replies that {kind}: {said}") if said else count.ended("recorded as they came")
-                replies += many
+                total += many
             said = without_numbers(jobs["rollout"])
             count.failed(f"logits that are no numbers: {said}") if said else count.ended(
                 "refused, of logits that are no numbers"
             )
-    count.what = f"rollouts with {replies:,} replies of eleven kinds that are no answer"
+    count.what = f"rollouts with {total:,} replies of eleven kinds that are no answer"
     return [count]

@@ -25,13 +25,13 @@ def in_cells(folder: Path) -> dict[str, str]:
 
 def of_snakemake(kills: int, rng: random.Random) -> Count:
     """Snakemake and all that it started here killed at a random moment, unlocked, and the same command again."""
-    count, run, target = Count("kills of Snakemake with its jobs"), Path(), f"{SMALL}/iter1/evaluation.parquet"
+    count, target = Count("kills of Snakemake with its jobs"), f"{SMALL}/iter1/evaluation.parquet"
     again, needed = [], {target}
-    for job in reversed(plan(run)):
+    for job in reversed(plan(Path())):
         if "/small/" in job.outputs[0] and needed & {*job.outputs}:
             again, needed = [job, *again], needed | {*job.inputs}
     command = snakemake("--cores", "2", "--rerun-incomplete", "--rerun-triggers", "mtime", "--quiet", "all", "--")
-    whole = in_cells(run)
+    whole = in_cells(Path())
 
     def begun() -> subprocess.Popen:
         for job in again:
@@ -54,7 +54,7 @@ def of_snakemake(kills: int, rng: random.Random) -> Count:
         hits += 1
         subprocess.run(snakemake("--unlock"), env=environment(), capture_output=True, check=False)
         done = subprocess.run([*command, target], env=environment(), capture_output=True, text=True, check=False)
-        made = in_cells(run)
+        made = in_cells(Path())
         odd = sorted(name for name in made.keys() | whole.keys() if made.get(name) != whole.get(name))
         if done.returncode or odd:
             count.failed(f"status {done.returncode}, {odd[:2]}, {done.stderr[-300:]!r}")

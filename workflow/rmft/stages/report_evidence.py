@@ -93,17 +93,13 @@ def said(found: list[dict]) -> list[tuple[str, str]]:
 
 def _judged(claim: dict) -> list[Cell]:
     sign = {"below": "< ", "above": "> "}.get(claim.get("direction"), "")
-    bound = (
-        f"claimed {sign}{_said(claim_page.number, claim['threshold'])}" if claim.get("threshold") is not None else ""
-    )
+    bound = f"claimed {sign}{claim_page.number(claim['threshold'])}" if claim.get("threshold") is not None else ""
+    effect, low, high = (_said(claim_page.number, claim[key]) for key in ("effect", "low", "high"))
     return [
         (claim["id"], ""),
         (claim["model"], claim["task"]),
         (claim["verdict"], claim.get("why") or ""),
-        (
-            _said(claim_page.number, claim["effect"]),
-            f"[{_said(claim_page.number, claim['low'])}, {_said(claim_page.number, claim['high'])}]",
-        ),
+        (effect, f"[{low}, {high}]"),
         (claim.get("statistic") or claim["test"], " ".join(filter(None, [bound, claim["test"]]))),
         ("–" if claim["n"] is None else f"{claim['n']:,}", ""),
         (_said(claim_page.chance, claim.get("p")), f"corrected {_said(claim_page.chance, claim.get('p_corrected'))}"),

@@ -23,7 +23,9 @@ def unselected(config: dict, files: Iterable[str | Path]) -> Iterator[str]:
 
     A baseline may also be the teacher of a method.
     """
-    known, own = read_config(Path("config.yaml")), read_configs(map(Path, files))
+    if not (own := read_configs(map(Path, files))):
+        return
+    known = read_config(Path("config.yaml"))
     teachers = {entry.get("teacher") for entry in config["methods"].values()}
     for group in GROUPS:
         needed = {*_selected(config["run"], group)} | (teachers if group == "baselines" else set())
