@@ -1,6 +1,7 @@
 """Every intermediate of a small run damaged, and every stage that reads it asked to work: it refuses, and writes nothing."""
 
 import contextlib
+import importlib
 import os
 import random
 import re
@@ -18,7 +19,7 @@ from report import Count, say
 from rmft.models import seals
 from small_run import Ended, Job, contents, make, work
 
-UNSEEN = ("overwritten", "of another cell", "an episode missing", "a line missing")  # as RELIABILITY.md says
+UNSEEN = ("overwritten", "of another cell", "the head alone", "a line missing")  # as RELIABILITY.md says
 SAME = ("parquet", "json", "jsonl")  # files that one of another cell may replace
 
 
@@ -36,6 +37,9 @@ def swapped(other: str) -> Damage:
 def ways(job: Job, known: list[str], rounds: int, rng: random.Random) -> Iterator[tuple[str, str, Damage]]:
     """What is done to which input of a job."""
     files = [name for name in job.inputs if name.startswith("results/") and Path(name).exists()]
+    if job.stage == "draw":  # it waits for all tables, and reads its own
+        tables = importlib.import_module(f"rmft.figures.{Path(job.outputs[0]).stem}").TABLES
+        files = [name for name in files if Path(name).stem in tables]
     for name in rng.sample(files, min(len(files), 6 * rounds)):
         for what, damage in damages(name).items():
             yield name, what, damage

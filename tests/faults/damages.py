@@ -1,14 +1,18 @@
 """Ways to damage a result: of any file, of a table, of text that carries values."""
 
+import csv
+import io
 import json
 import math
 import random
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+NUMBER = re.compile(r"-?\d+(\.\d+)?(e-?\d+)?")
 Damage = Callable[[Path, random.Random], None]
 
 
@@ -103,6 +107,11 @@ def _value(place: object, rng: random.Random, value: object) -> None:
         place = place[key]
 
 
+def _mapping(value: dict | list) -> dict:
+    """The value, or the first of a list."""
+    return value[0] if isinstance(value, list) else value
+
+
 def _json(change: Callable[[dict, random.Random], object]) -> Damage:
     def damage(path: Path, rng: random.Random) -> None:
         value = json.loads(path.read_text())
@@ -113,10 +122,10 @@ def _json(change: Callable[[dict, random.Random], object]) -> Damage:
 
 
 JSON: dict[str, Damage] = {
-    "a key gone": _json(lambda value, rng: value.pop(rng.choice(list(value)))),
-    "a key too many": _json(lambda value, rng: value.update(colour="red")),
+    "a key gone": _json(lambda value, rng: _mapping(value).pop(rng.choice(list(_mapping(value))))),
+    "a key too many": _json(lambda value, rng: _mapping(value).update(colour="red")),
     "a list for a value": _json(lambda value, rng: _value(value, rng, [1, 2])),
-    "another format": _json(lambda value, rng: value.update(format=99)),
+    "another format": _json(lambda value, rng: _mapping(value).update(format=99)),
 }
 
 
@@ -128,11 +137,15 @@ def _lines(change: Callable[[list[str], random.Random], list[str]]) -> Damage:
 
 
 def _cell_of(lines: list[str], rng: random.Random, value: str) -> list[str]:
-    """A CSV with a random cell replaced; lines with quotes are left alone."""
-    row = rng.choice([i for i in range(1, len(lines)) if '"' not in lines[i]] or [0])
-    cells = lines[row].split(",")
-    cells[rng.randrange(len(cells))] = value
-    return [*lines[:row], ",".join(cells), *lines[row + 1 :]]
+    """A CSV with a random number replaced. Raises IndexError where there is none."""
+    rows = list(csv.reader(lines))
+    row, column = rng.choice(
+        [(i, j) for i, cells in enumerate(rows) for j, cell in enumerate(cells) if NUMBER.fullmatch(cell)]
+    )
+    rows[row][column] = value
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue().splitlines()
 
 
 LINES: dict[str, Damage] = {

@@ -108,7 +108,7 @@ def _select(folder: Path, scored: pd.DataFrame, method: str, rng: np.random.Gene
     folder.mkdir(parents=True, exist_ok=True)
     lines = [json.dumps({"messages": [], "trajectory_id": t, "regret": 0.0}) for t in kept["trajectory_id"]]
     (folder / "selected.jsonl").write_text("\n".join(lines) + "\n")
-    record = {"score": METHODS[method], "k": k, "suff_fail_selected": 0.3}
+    record = {"score": METHODS[method], "k": k, "also": {}, "suff_fail_selected": 0.3}
     (folder / "selection.json").write_text(json.dumps(record))
 
 

@@ -173,9 +173,12 @@ def test_growth_of_all_made_up_policies(folder: Path) -> None:
     assert list(table.columns[:8]) == judged.CELL
 
 
-def test_a_table_of_other_columns_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
-    (tmp_path / "tracking.csv").write_text("model,seed,iteration\ntiny,0,1\n")
-    out = str(tmp_path / "tracking.png")
-    assert draw.main(["--figure", "tracking", "--tables", str(tmp_path), "--output", out]) == 1
+@pytest.mark.parametrize(("figure", "table"), [("tracking", "tracking"), ("regret_curves", "curves")])
+def test_a_table_of_other_columns_is_one_line(
+    figure: str, table: str, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    (tmp_path / f"{table}.csv").write_text("model,seed,iteration\ntiny,0,1\n")
+    argv = ["--figure", figure, "--tables", str(tmp_path), "--output", str(tmp_path / "a.png")]
+    assert draw.main(argv) == 1
     error = capsys.readouterr().err
-    assert error.count("\n") == 1 and f"{tmp_path}/tracking.csv: lacks the column 'kind'" in error
+    assert error.count("\n") == 1 and f"{tmp_path}/{table}.csv: lacks the column " in error

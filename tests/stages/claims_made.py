@@ -1,12 +1,16 @@
 """Made tables in which every claim is reproduced, and the experiment that they are of."""
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from rmft.core.seeding import generator
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "figures"))
+import judged
 
 EPISODES, SEEDS = 200, ("0", "1")
 MAB = {
@@ -142,7 +146,7 @@ def tables() -> dict[str, pd.DataFrame]:
 def write(folder: Path, made: dict[str, pd.DataFrame]) -> list[str]:
     """The flags of the stage, for the tables written as CSV files."""
     for name, table in made.items():
-        table.to_csv(folder / f"{name}.csv", index=False)
+        judged.whole(name, table).to_csv(folder / f"{name}.csv", index=False)
     paths = [str(folder / f"{name}.csv") for name in made]
     out = ["--output", str(folder / "claims.json"), str(folder / "claims.md")]
     return ["--tables", *paths, "--experiment", json.dumps(EXPERIMENT), *out]

@@ -10,11 +10,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from rmft.core.probes import COLUMNS as PROBE
 from rmft.stages import files, reasoning_tables
 from rmft.stages.experiment import policy_cell
 from rmft.stages.reason import REASONING
-from rmft.stages.reasoning_tables import COLUMNS
+from rmft.stages.table_columns import COLUMNS, PROBE
 
 RIGHT = {0: 4, 1: 8}  # of 10 statements in each episode, by iteration
 
@@ -61,7 +60,7 @@ def gather(folder: Path) -> int:
 def test_tables_of_known_cells(made: Path) -> None:
     assert gather(made) == 0
     table = pd.read_csv(made / "out/reasoning.csv", dtype={"seed": str})
-    assert list(table) == COLUMNS and len(table) == 6
+    assert list(table) == COLUMNS["reasoning"] and len(table) == 6
     for row in table.to_dict("records"):
         aligned, pooled = RIGHT[row["iteration"]] / 10, row["seed"] == "all"
         assert (row["episodes"], row["steps"]) == ((60, 1200) if pooled else (30, 600))
@@ -88,9 +87,9 @@ def test_the_same_cells_give_the_same_bytes(made: Path) -> None:
 
 
 def put(table: pa.Table, path: Path) -> None:
-    """Write it in the place of a file and its seal."""
+    """Write it in the place of a file and of all that tells what that was."""
     path.unlink()
-    pq.write_table(table, path)
+    pq.write_table(table.replace_schema_metadata(None), path)
 
 
 def break_cell(cells: Path, what: str) -> None:
@@ -115,6 +114,8 @@ def break_cell(cells: Path, what: str) -> None:
             probes.write_text(probes.read_text()[:20])
         case "key":
             probes.write_text('{"history": "plain-0"}\n')
+        case "another history":
+            probes.write_text(probes.read_text() * 2 + probes.read_text().replace("plain-0", "plain-1"))
 
 
 @pytest.mark.parametrize(
@@ -124,10 +125,11 @@ def break_cell(cells: Path, what: str) -> None:
         ("fewer", "policies played other numbers of episodes"),
         ("suite", "holds no row"),
         ("column", "column stated is missing"),
-        ("no probes", "probes.jsonl: cannot be read"),
-        ("empty", "probes.jsonl: cannot be read (no row"),
-        ("half", "probes.jsonl: cannot be read"),
-        ("key", "probes.jsonl: cannot be read (no row, or one without averages, best_named"),
+        ("no probes", "probes.jsonl: is missing; make it with: snakemake"),
+        ("empty", "probes.jsonl: is empty"),
+        ("half", "probes.jsonl: ends within a line"),
+        ("key", "probes.jsonl: a row lacks kind"),
+        ("another history", "probes.jsonl: history plain-1 has 1 replies, others 2"),
     ],
 )
 def test_a_broken_cell_is_named(made: Path, capsys: pytest.CaptureFixture, what: str, said: str) -> None:

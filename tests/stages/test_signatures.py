@@ -10,7 +10,9 @@ import pandas as pd
 import pytest
 import yaml
 
+from rmft.models import seals
 from rmft.stages import signatures, summary
+from rmft.stages.table_columns import COLUMNS
 from rmft.stages.table_files import read_table
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "figures"))
@@ -129,7 +131,7 @@ def test_every_cell_is_checked_once_and_each_flag_is_a_warning(made: Path, capsy
     assert run(made, made / "signatures.csv") == 0
     warnings = capsys.readouterr().out.splitlines()
     table = read_table(made, "signatures")
-    assert table.columns.tolist() == signatures.COLUMNS and not table.isna().any(axis=None)
+    assert table.columns.tolist() == COLUMNS["signatures"] and not table.isna().any(axis=None)
     assert not table.duplicated([*signatures.CELL, "signature"]).any()
     assert len(warnings) == table["flagged"].sum() > 0 and all(line.startswith("warning: ") for line in warnings)
     runs = synthetic.runs(2)
@@ -171,6 +173,7 @@ def test_a_table_of_another_time_is_one_line(
     name: str, made: Path, tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
     shutil.copytree(made, tmp_path / "tables", copy_function=shutil.copyfile)  # without seals
+    (tmp_path / "tables" / seals.SUMS).unlink()
     column = signatures.LOOKED_AT[name][-1]
     read_table(made, name).drop(columns=column).to_csv(tmp_path / "tables" / f"{name}.csv", index=False)
     assert run(tmp_path / "tables", tmp_path / "s.csv") == 1

@@ -185,7 +185,7 @@ def test_reading_and_losses(results: Path, tmp_path: Path) -> None:
 def test_the_same_results_give_the_same_bytes(results: Path, tmp_path: Path) -> None:
     assert run(results, tmp_path / "a") == 0 and run(results, tmp_path / "b") == 0
     names = sorted(path.name for path in (tmp_path / "a").iterdir())
-    assert len(names) == 12 and all(
+    assert len(names) == 13 and all(
         (tmp_path / "a" / n).read_bytes() == (tmp_path / "b" / n).read_bytes() for n in names
     )
 

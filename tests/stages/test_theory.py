@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from rmft.stages import theorem, theorem_limit, theorem_policies, theory_tables
+from rmft.stages.table_columns import THEORY
 
 TRAINING = {"seeds": [0], "width": 2, "steps": 200, "batch": 128, "learning_rate": 0.01, "episodes": 64}
 GRID = {"horizons": [5], "scales": [2.0], "covariances": ["isotropic", "graded"], "radius": 1.0, **TRAINING}
@@ -82,20 +83,40 @@ def test_tables_are_put_together_in_order(run: Path, tmp_path: Path) -> None:
     assert rows(out) == 2 * rows(run / "theorem.csv")
 
 
-def test_a_broken_part_is_refused_by_name(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
-    broken = tmp_path / "cell/theorem.csv"
+def first(line: str, text: str) -> str:
+    """A table's text with another first row."""
+    head, old, *rest = text.splitlines(keepends=True)
+    return "".join([head, line.format(*old.split(",", 1)), *rest])
+
+
+BROKEN = {
+    "empty": (lambda text: "", "is empty"),
+    "head": (lambda text: text.splitlines(keepends=True)[0], "holds no row"),
+    "cut off": (lambda text: text[:-3], "ends within a line"),
+    "a column": (lambda text: text.replace("off_structure", "colour", 1), "lacks the column off_structure"),
+    "a cell": (lambda text: first("{1}", text), "row 0: has 12 cells, not 13"),
+    "a word": (lambda text: first("{0},wörd{1}", text), "row 0, column d: is 'wörd2'"),
+    "nothing": (lambda text: first(",{1}", text), "row 0, column space: is ''"),
+    "a number": (lambda text: text.replace("isotropic,0,", "isotropic,nan,"), "row 0, column seed: is 'nan'"),
+    "a row twice": (lambda text: text + text.splitlines(keepends=True)[1], "row 2: simplex, 2, 5, 2.0, isotropic, 0"),
+}
+
+
+@pytest.mark.parametrize("how", BROKEN)
+def test_a_broken_part_is_refused_by_name(how: str, run: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    broken, (change, said) = tmp_path / "cell/theorem.csv", BROKEN[how]
     broken.parent.mkdir()
-    for text, said in (("space,d\nball\n", "holds no whole table"), ("space,d\nball,2\n", "its columns are not those")):
-        broken.write_text(text)
-        assert (
-            theory_tables.main(
-                ["--parts", str(run / "theorem.csv"), str(broken), "--output", str(tmp_path / "theorem.csv")]
-            )
-            == 1
-        )
-        error = capsys.readouterr().err
-        assert str(broken) in error and said in error and error.count("\n") == 1
+    broken.write_text(change((run / "theorem.csv").read_text()), encoding="utf-8")
+    argv = ["--parts", str(run / "theorem.csv"), str(broken), "--output", str(tmp_path / "theorem.csv")]
+    assert theory_tables.main(argv) == 1
+    error = capsys.readouterr().err
+    assert str(broken) in error and said in error and error.count("\n") == 1
     assert not (tmp_path / "theorem.csv").exists()
+
+
+def test_all_columns_are_declared(run: Path) -> None:
+    for name, (keys, values) in THEORY.items():
+        assert [*rows(run / f"{name}.csv")[0]] == [*keys, *values]
 
 
 def test_a_grid_that_lacks_a_key_and_a_wrong_output_are_refused(tmp_path: Path, stage: Callable) -> None:

@@ -12,6 +12,7 @@ from rmft.core.policies import play
 from rmft.core.regret import regret_curve
 from rmft.core.tasks import draw_heldout, task_from_config
 from rmft.stages import files, tracking
+from rmft.stages.table_columns import COLUMNS
 
 ENTRY = {
     "environment": "ns-mab",
@@ -106,7 +107,7 @@ def test_without_a_moving_task_there_is_a_header(tmp_path: Path) -> None:
     (tmp_path / "experiment.json").write_text(json.dumps(still))
     flags = ["--tables", str(tmp_path), "--results", str(tmp_path), "--output", str(tmp_path / "tracking.csv")]
     assert tracking.main(flags) == 0
-    assert (tmp_path / "tracking.csv").read_text() == ",".join(tracking.COLUMNS) + "\n"
+    assert (tmp_path / "tracking.csv").read_text() == ",".join(COLUMNS["tracking"]) + "\n"
 
 
 def test_a_missing_cell_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:

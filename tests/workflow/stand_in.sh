@@ -23,6 +23,6 @@ tables)
 	for name in evaluation curves suff_fail summary comparisons selection selected_regret calibration reading learning_curves cells; do
 		make "$made/$name.csv"
 	done
-	make "$made/experiment.json"
+	for name in experiment.json SHA256SUMS; do make "$made/$name"; done
 	;;
 esac

@@ -23,6 +23,7 @@ rule tables:
         learning_curves="results/tables/learning_curves.csv",
         cells="results/tables/cells.csv",
         experiment="results/tables/experiment.json",
+        sums="results/tables/SHA256SUMS",
     log:
         "results/logs/tables.log",
     benchmark:

@@ -13,7 +13,6 @@ from rmft.core.seeding import derive, fold, generator
 from rmft.core.tasks import Episodes, Task, draw_episodes
 from rmft.core.trajectory import realised_means
 
-COLUMNS = ("history", "kind", "prompt", "averages", "reply", "best_named", "right", "trap")  # of probes.jsonl
 _CANDIDATES = 4096  # scenarios among which a lucky bad arm is looked for
 _TRIES = 2  # of the bad arm
 _LEAD = 0.01  # of the bad arm's average over the others': as much as two decimals show

@@ -2,7 +2,7 @@
 
 Nobody can see in a table that a line was cut off, that sixteen bytes changed, or that it was made for another cell; its seal
 says so. It is no part of the file: bytes stay what they are, and no file is added. Where the file system keeps no such
-attributes, or a copy has lost them, nothing is checked.
+attributes, or a copy has lost them, SHA256SUMS in the file's folder says the same of the files that it lists.
 """
 
 import hashlib
@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 NAME = "user.rmft.seal"
+SUMS = "SHA256SUMS"
 
 
 def _place(path: Path) -> str:
@@ -20,25 +21,48 @@ def _place(path: Path) -> str:
     return "/".join(parts[above + 1 :])
 
 
-def _said(content: Path, path: Path) -> bytes:
-    with content.open("rb") as stream:
-        return f"{hashlib.file_digest(stream, 'sha256').hexdigest()} {_place(path)}".encode()
+def _digest(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def seal(content: Path, path: Path) -> None:
     """Seal the file ``content``, which will be renamed to ``path``."""
     with suppress(AttributeError, OSError):  # no such attributes: on this system, on this file system
-        os.setxattr(content, NAME, _said(content, path))
+        os.setxattr(content, NAME, f"{_digest(content)} {_place(path)}".encode())
+
+
+def sums(paths: list[Path]) -> str:
+    """The text of SHA256SUMS for files of one folder, as ``sha256sum`` writes it."""
+    return "".join(f"{_digest(path)}  {path.name}\n" for path in sorted(paths))
+
+
+def _listed(path: Path) -> str | None:
+    """The digest that SHA256SUMS has of a file; None where there is none. Raises ValueError where it is no such list."""
+    listing = path.with_name(SUMS)
+    try:
+        lines = [line.split("  ", 1) for line in listing.read_text(encoding="utf-8").splitlines()]
+        return {name: digest for digest, name in lines}.get(path.name)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except ValueError:
+        raise ValueError(f"{listing}: is no list of sha256sum; delete it, or make the tables again") from None
 
 
 def check(path: Path) -> None:
-    """Raises ValueError, naming the file and the mend, where it is not what was written there; never without a seal."""
+    """Raises ValueError, naming the file and the mend, where it is not what was written there; never where nothing tells
+    what that was."""
     try:
         sealed = os.getxattr(path, NAME)
+        changed = sealed != f"{_digest(path)} {_place(path)}".encode()
     except (AttributeError, OSError):
-        return
-    if sealed != _said(path, path):
+        if not path.is_file():
+            return
+        listed = _listed(path)
+        changed = listed is not None and listed != _digest(path)
+    if changed:
+        keep = f"cp {path} new && mv new {path}" + f" && rm {path.with_name(SUMS)}" * (_listed(path) is not None)
         raise ValueError(
             f"{path}: is not what was written there (changed, cut off, or of another place); delete it and run the same "
-            f"command again, or keep it as it is with: cp {path} new && mv new {path}"
+            f"command again, or keep it as it is with: {keep}"
         )

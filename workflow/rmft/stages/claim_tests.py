@@ -37,11 +37,12 @@ Seeds = dict[str, pd.Series]  # of each seed a metric by episode
 
 
 def column(table: pd.DataFrame, name: str, of: str) -> pd.Series:
-    """A column. Raises ValueError, naming table and mend, where it has none."""
+    """A column. Raises ValueError, naming table and mend, where it has none, or numbers for some rows alone."""
+    path, mend = table.attrs.get("path", f"{of}.csv"), "name another in workflow/claims.yaml or make the table again"
     if name not in table:
-        raise ValueError(
-            f"{of}.csv: lacks the column {name}; name another in workflow/claims.yaml or make the table again"
-        )
+        raise ValueError(f"{path}: lacks the column {name}; {mend}")
+    if table[name].isna().any() and not table[name].isna().all():
+        raise ValueError(f"{path}: column {name}: row {table[name].isna().idxmax()} holds nothing; {mend}")
     return table[name]
 
 
@@ -68,7 +69,8 @@ def best_baseline(
 ) -> tuple[str, pd.Series] | None:
     """That of the named baselines which has the least mean, and its episodes; None unless all of them were played."""
     rivals = table[table["kind"].eq("baseline") & (table["task"] == task) & (table["suite"] == suite)]
-    means = rivals[rivals["method"].isin(names)].groupby("method")[metric].mean()
+    rivals = rivals[rivals["method"].isin(names)]
+    means = column(rivals, metric, "evaluation").groupby(rivals["method"]).mean()
     if len(means) < len(names):
         return None
     name = str(means.idxmin())
@@ -101,9 +103,8 @@ def paired(question: Question, table: pd.DataFrame, suite: str) -> Found | None:
     if not pairs:
         return None
     if any(not now.index.equals(then.index) for now, then in pairs):
-        raise ValueError(
-            f"evaluation.csv: {q.task}, {suite}: episodes of {q.method} and {beside[0]} differ; make it again"
-        )
+        path = table.attrs.get("path", "evaluation.csv")
+        raise ValueError(f"{path}: {q.task}, {suite}: episodes of {q.method} and {beside[0]} differ; make it again")
     groups = [np.stack(pair, axis=1).astype(float) for pair in pairs]
     rng = generator("claims", *q.stream, suite)
     found = contrast(groups, q.test["statistic"], **q.bound, rng=rng)[0]
@@ -125,7 +126,8 @@ def reported(question: Question, table: pd.DataFrame) -> Found | None:
     p = float(column(pooled, test["p"], test["table"]).iloc[0])
     p = max(p, normal_p(value, low, high, **q.bound))  # the table's p is of no effect, or of beta = 1
     own = rows[rows["seed"] != "all"]  # where seeds are pooled, tables may count the episodes of all of them
-    counts = {"episodes": int((own if len(own) else pooled)["episodes"].iloc[0]), "seeds": max(len(own), 1)}
+    episodes = column(own if len(own) else pooled, "episodes", test["table"])
+    counts = {"episodes": int(episodes.iloc[0]), "seeds": max(len(own), 1)}
     return Found(
         test["name"],
         value,
@@ -150,7 +152,7 @@ def excess(question: Question, table: pd.DataFrame) -> Found | None:
     base = float(column(pooled, f"{metric}_all", "selection").iloc[0])
     effect, low, high = (float(column(pooled, name, "selection").iloc[0]) - base for name in names)
     p = normal_p(effect, low, high, **q.bound)
-    counts = {"episodes": int(pooled["selected"].iloc[0]), "seeds": len(first) - 1}
+    counts = {"episodes": int(column(pooled, "selected", "selection").iloc[0]), "seeds": len(first) - 1}
     return Found(q.test["name"], effect, low, high, p, **q.bound, **counts, test="normal, interval of selection.csv")
 
 
@@ -173,7 +175,7 @@ def equivalent(question: Question, table: pd.DataFrame) -> Found:
     ps = [max(normal_p(*b, "below", q.test["threshold"]), normal_p(*b, "above", -q.test["threshold"])) for b in bounds]
     e, a, b = max(bounds, key=lambda found: max(abs(found[1]), abs(found[2])))
     least = 0.0 if a <= 0 <= b else min(abs(a), abs(b))
-    counts = _counts(table, int(table["episodes"].max()))
+    counts = _counts(table, int(column(table, "episodes", q.test["table"]).max()))
     told = "two one-sided normal tests in every run, the worst of all; interval: the worst run's, without its sign"
     return Found(q.test["name"], abs(e), least, max(abs(a), abs(b)), max(ps), **q.bound, **counts, test=told)
 

@@ -1,8 +1,6 @@
 """Files of the contract: their columns, read with a check and written whole or not at all."""
 
-import csv
 import glob
-import io
 import json
 import os
 from collections.abc import Iterator
@@ -78,6 +76,7 @@ EVALUATION = pa.schema(
         "tokens_sampled": pa.int32(),
     }
 )
+_ROWS = b"rmft.rows"
 UNKNOWN = ("information_regret", "policy_entropy", "diversity")  # NaN, or nothing, where a task or policy has none
 
 
@@ -118,23 +117,12 @@ def write_text(path: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
-def write_csvs(paths: list[Path], tables: dict[str, list[dict]]) -> None:
-    """Write rows as CSV files, each table into the path of its name, whole or not at all. Raises ValueError where a table
-    has no path or a path no table."""
-    if sorted(path.name for path in paths) != sorted(f"{name}.csv" for name in tables):
-        raise ValueError(f"--output: must be the files {', '.join(f'{name}.csv' for name in tables)}")
-    for path in paths:
-        text = io.StringIO(newline="")
-        writer = csv.DictWriter(text, tables[path.stem][0].keys(), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(tables[path.stem])
-        write_text(path, text.getvalue())
-
-
 def write_table(path: Path, table: pa.Table) -> None:
-    """Write a parquet file, whole or not at all."""
+    """Write a parquet file, whole or not at all, with sums of its pages and, in its metadata, the number of its rows:
+    without a seal too it is known for what it is."""
     with replacing(path) as temporary:
-        pq.write_table(table, temporary, compression="zstd")
+        counted = table.replace_schema_metadata({**(table.schema.metadata or {}), _ROWS: str(table.num_rows)})
+        pq.write_table(counted, temporary, compression="zstd", write_page_checksum=True)
 
 
 def read_table(path: Path, schema: pa.Schema) -> pa.Table:
@@ -142,9 +130,15 @@ def read_table(path: Path, schema: pa.Schema) -> pa.Table:
     mend = "delete it and run the same command again to have it made anew"
     seals.check(path)
     try:
-        table = pq.read_table(path)
+        table = pq.read_table(path, page_checksum_verification=True)
+        table.validate(full=True)
     except (OSError, pa.ArrowException) as error:
         raise ValueError(f"{path}: cannot be read ({error}); {mend}") from None
+    written = (table.schema.metadata or {}).get(_ROWS, str(table.num_rows).encode())
+    if written != str(table.num_rows).encode():
+        raise ValueError(
+            f"{path}: holds {table.num_rows} rows, but {written.decode(errors='replace')} were written; {mend}"
+        )
     for field in schema:
         if field.name not in table.column_names:
             raise ValueError(f"{path}: column {field.name} is missing; {mend}")
@@ -155,17 +149,19 @@ def read_table(path: Path, schema: pa.Schema) -> pa.Table:
     if table.num_rows == 0:
         raise ValueError(f"{path}: holds no row; {mend}")
     table = table.select(schema.names)
+    suites = np.array(table["suite"]) if "suite" in schema.names else np.zeros(table.num_rows)
     for field in schema:
-        if (row := _first_bad(table[field.name].combine_chunks(), field.name)) is not None:
+        column = table[field.name].combine_chunks()
+        row = _partly_known(column, suites) if field.name in UNKNOWN else _first_bad(column)
+        if row is not None:
             raise ValueError(f"{path}: row {row}, column {field.name}: nothing there, or no finite number; {mend}")
     return table
 
 
-def _first_bad(column: pa.Array, name: str) -> int | None:
-    """The first row that is empty, or whose numbers are not finite (NaN: where no value may be known); None where all are
-    well."""
+def _first_bad(column: pa.Array) -> int | None:
+    """The first row that is empty, or whose numbers are not finite; None where all are well."""
     rows = np.arange(len(column))
-    if column.null_count and name not in UNKNOWN:
+    if column.null_count:
         return int(rows[column.is_null().to_numpy(zero_copy_only=False)][0])
     while pa.types.is_list(column.type):
         rows = np.repeat(rows, column.value_lengths().to_numpy(zero_copy_only=False))
@@ -173,8 +169,16 @@ def _first_bad(column: pa.Array, name: str) -> int | None:
     if not pa.types.is_floating(column.type):
         return None
     values = column.to_numpy(zero_copy_only=False)  # NaN where a number is missing
-    bad = np.isinf(values) if name in UNKNOWN else ~np.isfinite(values)
+    bad = ~np.isfinite(values)
     return int(rows[bad][0]) if bad.any() else None
+
+
+def _partly_known(column: pa.Array, suites: np.ndarray) -> int | None:
+    """The first row without a number where others of its suite have one, or with an infinity; None where all are well."""
+    values = column.to_numpy(zero_copy_only=False).astype(float)
+    known = {suite: np.isfinite(values[suites == suite]).any() for suite in set(suites.tolist())}
+    bad = np.isinf(values) | np.isnan(values) & np.array([known[suite] for suite in suites.tolist()])
+    return int(np.flatnonzero(bad)[0]) if bad.any() else None
 
 
 def read_json(path: Path, *keys: str) -> dict:

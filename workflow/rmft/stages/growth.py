@@ -12,11 +12,12 @@ from rmft.core.statistics import resampled, student_below
 from rmft.stages import program
 from rmft.stages.experiment import selection_from_json
 from rmft.stages.results import Reader
+from rmft.stages.table_columns import COLUMNS, MEASURED
 from rmft.stages.table_files import write_table
-from rmft.stages.tables_pooled import MEASURED, pools, stream
+from rmft.stages.tables_pooled import pools, stream
 
 POLICY = ["model", "task", "method", "seed", "suite"]
-COLUMNS = ["beta", "beta_low", "beta_high", "p_reg", "p_trend", "change", "change_low", "change_high", "p_change"]
+FOUND = [name for name in COLUMNS["growth"] if name not in (*MEASURED, "episodes")]
 
 
 def bounds(values: np.ndarray) -> tuple[float, float]:
@@ -61,7 +62,7 @@ def stacked(part: pd.DataFrame) -> np.ndarray:
 def row_of(where: dict, now: list[np.ndarray], base: list[np.ndarray] | None) -> dict:
     """A row of the table; without a base policy (a baseline) no change, and with fewer than three steps nothing."""
     steps = now[0].shape[1]
-    row = {**where, "episodes": len(now[0]), **dict.fromkeys([*COLUMNS, "p_sublinear"], np.nan)}
+    row = {**where, "episodes": len(now[0]), **dict.fromkeys(FOUND, np.nan)}
     if steps < 3:
         return row
     both = now if base is None else [np.hstack(pair) for pair in zip(now, base, strict=True)]
@@ -79,7 +80,7 @@ def growth(episodes: pd.DataFrame) -> pd.DataFrame:
         now = [stacked(part) for part in parts]
         keys = [tuple(part.iloc[0][POLICY]) for part in parts]
         rows.append(row_of(where, now, [base[key] for key in keys] if keys[0] in base else None))
-    return pd.DataFrame(rows)[[*MEASURED, "episodes", *COLUMNS, "p_sublinear"]]
+    return pd.DataFrame(rows)[COLUMNS["growth"]]
 
 
 def work(args: argparse.Namespace) -> None:

@@ -4,15 +4,14 @@ A figure that shows no row says on its face why, and is no evidence of anything.
 """
 
 import argparse
-import csv
 import json
 import sys
 from importlib import import_module
 from pathlib import Path
 
 from rmft.figures import FIGURES
-from rmft.models import seals
 from rmft.stages import files, program
+from rmft.stages.table_files import read_csv
 from rmft.stages.yaml_files import read_yaml
 
 KEYS = {"claims": list, "cells": str, "paper": (int, type(None)), "shows": str}
@@ -35,12 +34,7 @@ def entries(path: Path) -> dict[str, dict]:
 
 def shown(path: Path) -> int:
     """How many rows a figure shows: the lines of the CSV beside it."""
-    seals.check(path)
-    try:
-        with path.open(newline="", encoding="utf-8") as stream:
-            return sum(1 for _ in csv.DictReader(stream))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise ValueError(f"{path}: cannot be read ({error}); make it with: snakemake {path}") from None
+    return len(read_csv(path, dtype=str))
 
 
 def manifest(said: dict[str, dict], folder: Path) -> list[dict]:

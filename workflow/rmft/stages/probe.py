@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from rmft.core.alignment import largest, shown_averages
-from rmft.core.probes import COLUMNS, Histories, histories
+from rmft.core.probes import Histories, histories
 from rmft.core.prompts import Context
 from rmft.core.reasoning import Said
 from rmft.core.tasks import Task
@@ -23,6 +23,7 @@ from rmft.models.probing import ask
 from rmft.models.speech import speech_from_config
 from rmft.stages import files, program
 from rmft.stages.reason import read_phrases, reader, written
+from rmft.stages.table_columns import PROBE
 from rmft.stages.wording import read_context
 
 GENERATION = ("temperature", "max_new_tokens")
@@ -48,7 +49,7 @@ def row(context: Context, record: Trajectory, said: Said, averages: np.ndarray, 
     told = {"prompt": prompt, "averages": json.dumps(shown), "reply": reply}
     named = "" if said.best is None else names[said.best]
     right = None if said.best is None else bool(largest(averages)[said.best])
-    return {key: ({"best_named": named, "right": right} | told | where)[key] for key in COLUMNS}
+    return {key: ({"best_named": named, "right": right} | told | where)[key] for key in PROBE}
 
 
 def asker(policy: Policy, args: Namespace) -> Callable[..., list[Trajectory]]:

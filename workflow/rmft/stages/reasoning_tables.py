@@ -2,6 +2,7 @@
 
 import json
 from argparse import ArgumentParser, Namespace
+from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
@@ -10,23 +11,17 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from rmft.core.probes import COLUMNS as PROBE
 from rmft.core.ratios import bounds, p_of_rise, ratios
 from rmft.core.seeding import generator
-from rmft.models import seals
 from rmft.stages import files, program
 from rmft.stages.experiment import policy_cell
 from rmft.stages.reason import REASONING
-from rmft.stages.table_files import CELL, ROW, of_seeds, read_table, write_table
+from rmft.stages.table_columns import CELL, COLUMNS, PROBE, ROW
+from rmft.stages.table_files import broken, of_seeds, read_table, text_of, write_table
 
 SHARES = {"aligned": ("right", "stated"), "aligned_all": ("right_all", "stated_all")}  # compared with the base policy
 MORE = {"numeric_error": ("error", "numbers"), "acts": ("acted", "right")}
 OF_STEPS = {"stated": "stated", "explores": "explores", "exploits": "exploits", "knows": "right"}
-COLUMNS = [*ROW, "episodes", "steps", "stated", "aligned", "aligned_low", "aligned_high"]
-COLUMNS += ["numeric_error", "numeric_error_low", "numeric_error_high", "explores", "exploits", "knows"]
-COLUMNS += ["acts", "acts_low", "acts_high", "change_aligned", "change_aligned_low", "change_aligned_high"]
-COLUMNS += ["p_change_aligned", "aligned_all", "aligned_all_low", "aligned_all_high"]
-COLUMNS += [f"change_aligned_all{end}" for end in ("", "_low", "_high")] + ["p_change_aligned_all"]
 Read = Callable[[str, str, str, str, int], pd.DataFrame]
 
 
@@ -47,7 +42,7 @@ def alignment(rows: pd.DataFrame, read: Read) -> pd.DataFrame:
                 f"{row['model']}, {row['task']}: policies played other numbers of episodes; evaluate again"
             )
         table.append(row | _measured(parts, before, rng=_stream(row)))
-    return pd.DataFrame(table, columns=COLUMNS)
+    return pd.DataFrame(table, columns=COLUMNS["reasoning"])
 
 
 def _episodes(read: Read, row: dict, seed: str, iteration: int) -> pd.DataFrame:
@@ -104,18 +99,21 @@ def probes(rows: pd.DataFrame, results: Path) -> pd.DataFrame:
     for row in runs[runs["iteration"].isin([0]) | (runs["iteration"] == last)][CELL].to_dict("records"):
         path = policy_cell(results, **row) / "probes.jsonl"
         table += [row | {key: said[key] for key in PROBE} for said in read_lines(path)]
-    return pd.DataFrame(table, columns=[*CELL, *PROBE])
+    return pd.DataFrame(table, columns=COLUMNS["probes"])
 
 
 def read_lines(path: Path) -> list[dict]:
     """The rows of a probes.jsonl. Raises ValueError, naming the file and the mend, where it is not one."""
-    seals.check(path)
     try:
-        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-        if not rows or any(missing := set(PROBE) - set(row) for row in rows):
-            raise ValueError(f"no row, or one without {', '.join(sorted(missing)) if rows else 'anything'}")
-    except (OSError, TypeError, ValueError) as error:
-        raise ValueError(f"{path}: cannot be read ({error}); delete it and run the same command again") from None
+        rows = [json.loads(line) for line in text_of(path).splitlines()]
+        lacks = next((key for row in rows for key in PROBE if key not in row), None)
+    except (TypeError, json.JSONDecodeError) as error:
+        raise broken(path, f"cannot be read ({error})") from None
+    if lacks is not None:
+        raise broken(path, f"a row lacks {lacks}")
+    replies = Counter(row["history"] for row in rows)
+    if odd := next((name for name, many in replies.items() if many != max(replies.values())), None):
+        raise broken(path, f"history {odd} has {replies[odd]} replies, others {max(replies.values())}")
     return rows
 
 

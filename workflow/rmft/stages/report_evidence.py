@@ -12,13 +12,10 @@ from rmft.figures import style
 from rmft.models import seals
 from rmft.stages import claim_page, files
 from rmft.stages.findings import Cell, number
-from rmft.stages.table_files import CELL, read_table
+from rmft.stages.table_columns import CELL
+from rmft.stages.table_files import read_table
 
 VERDICTS = ("reproduced", "not reproduced", "not run")
-COLUMNS = {
-    "signatures": [*CELL, "signature", "flagged", "said"],
-    "probes": [*CELL, "history", "kind", "prompt", "averages", "reply", "right"],
-}
 CLAIM = {"id", "claim", "model", "task", "verdict", "effect", "low", "high", "n", "test"}
 
 
@@ -46,7 +43,7 @@ def figures(folder: Path, captions: Path) -> list[dict]:
     try:
         listed = json.loads(read(path, f"snakemake {path}"))
         names = [(entry["figure"], ", ".join(f"tables/{t}.csv" for t in entry["tables"])) for entry in listed]
-    except (KeyError, TypeError, json.JSONDecodeError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path}: is no manifest ({error!r}); delete it and make it with: snakemake {path}") from None
     for entry, (name, tables) in zip(listed, names, strict=True):
         title, _, body = read(captions / f"{name}.rst", "git checkout").decode().strip().partition("\n\n")
@@ -147,12 +144,8 @@ def cell_rows(cells: pd.DataFrame, summary: pd.DataFrame, jobs: dict[str, float]
 
 
 def optional(folder: Path, name: str) -> pd.DataFrame | None:
-    """A table that a run may do without; None where it is not there or holds no row. Raises ValueError, naming the column,
-    where it is another table."""
-    path = folder / f"{name}.csv"
-    table = read_table(folder, name) if path.exists() else None
-    if table is not None and (absent := [column for column in COLUMNS[name] if column not in table]):
-        raise ValueError(f"{path}: lacks the column {absent[0]}; delete it and make it again with: snakemake {path}")
+    """A table that a run may do without; None where it is not there or holds no row."""
+    table = read_table(folder, name) if (folder / f"{name}.csv").exists() else None
     return None if table is None or table.empty else table
 
 

@@ -16,9 +16,9 @@ from rmft.core.policies import Oracle, label, policy_from_config
 from rmft.core.regret import regret_name
 from rmft.core.tasks import task_from_config
 from rmft.core.tuning import candidates
-from rmft.models import seals
 from rmft.stages import files
 from rmft.stages.experiment import Run, Selection, cell, policy_cell
+from rmft.stages.table_files import broken, present, text_of
 
 EPISODE = [
     "suite",
@@ -50,38 +50,28 @@ SCORES = {
 }
 
 
-def broken(path: Path, why: str) -> ValueError:
-    """What to raise for a file that says something else than it should, with the mend."""
-    return ValueError(f"{path}: {why}; delete it and run the same command again to have it made anew")
-
-
-def present(path: Path) -> Path:
-    """The path of a file that is there. Raises ValueError, with the command that makes it, where there is none."""
-    if not path.is_file():
-        raise ValueError(f"{path}: is missing; make it with: snakemake {path}")
-    return path
-
-
 def read_rows(path: Path, schema: pa.Schema, columns: list[str]) -> pd.DataFrame:
     """Columns of a parquet file of a contract. Raises ValueError for a missing or broken one."""
     wanted = pa.schema([schema.field(column) for column in columns])
     return files.read_table(present(path), wanted).to_pandas()
 
 
-def read_json(path: Path, *keys: str) -> dict:
-    """A JSON object that has ``keys``. Raises ValueError for a missing or broken one."""
+def read_json(path: Path, **kinds: type) -> dict:
+    """A JSON object that has keys of these kinds. Raises ValueError, naming the key, for a missing or broken one."""
     value = files.read_json(present(path))
-    if absent := [key for key in keys if key not in value]:
-        raise broken(path, f"lacks the key {absent[0]}")
+    for key, kind in kinds.items():
+        if key not in value:
+            raise broken(path, f"lacks the key {key}")
+        if not isinstance(value[key], kind):
+            raise broken(path, f"{key}: is {value[key]!r}")
     return value
 
 
 def read_selected(path: Path) -> set[str]:
     """The ids of the selected trajectories."""
-    seals.check(present(path))
     try:
-        return {json.loads(line)["trajectory_id"] for line in path.read_text(encoding="utf-8").splitlines()}
-    except (json.JSONDecodeError, KeyError) as error:
+        return {json.loads(line)["trajectory_id"] for line in text_of(path).splitlines()}
+    except (KeyError, TypeError, json.JSONDecodeError) as error:
         raise broken(path, f"cannot be read ({error})") from None
 
 
@@ -95,8 +85,8 @@ class Reader:
     def label(self, model: str, task: str, method: str, seed: int) -> str:
         """A method's name with its constants, from what it did in its first selection."""
         first = cell(self.results, model, task, method, seed, 0) / "selection.json"
-        done = read_json(first, "score", "k")
-        also = [key if value is True else f"{key} {value}" for key, value in done.get("also", {}).items()]
+        done = read_json(first, score=str, k=int, also=dict)
+        also = [key if value is True else f"{key} {value}" for key, value in done["also"].items()]
         constants = [f"k={done['k']}", SCORES.get(done["score"], done["score"]), *also]
         return f"{method} ({', '.join(constants)})"
 
@@ -115,11 +105,11 @@ class Reader:
         """One row per episode of every policy and baseline: the cell's columns, EPISODE, STEPS, the rates of failed and
         of renormalised answers, and ``change``: regret less that of the base policy in the same episode (NaN for
         baselines)."""
-        read = cache(lambda path: read_rows(path, files.EVALUATION, [*EPISODE, *STEPS]))
+        read = cache(self._evaluation)
         frames = [self._run(read, run) for run in self.runs()]
         rivals = [(task, *rival) for task, named in self.selection.baselines.items() for rival in named.items()]
         for task, name, entry in rivals:
-            rows = read(self.results / "baselines" / task / f"{name}.parquet")
+            rows = read(self.results / "baselines" / task / f"{name}.parquet", task)
             kind = "oracle" if isinstance(policy_from_config(candidates(entry)[0]), Oracle) else "baseline"
             where = {
                 "model": "",
@@ -139,14 +129,25 @@ class Reader:
     def _baseline_label(self, task: str, name: str, entry: dict) -> str:
         """A baseline's name with its constants, tuned where its entry says so."""
         path = self.results / "baselines" / task / f"{name}.json"
-        return read_json(path, "label")["label"] if "tune" in entry else label(entry)
+        return read_json(path, label=str)["label"] if "tune" in entry else label(entry)
 
-    def _run(self, read: Callable[[Path], pd.DataFrame], run: Run) -> pd.DataFrame:
+    def _evaluation(self, path: Path, task: str) -> pd.DataFrame:
+        """The episodes of a file. Raises ValueError, naming it, where they are not those of the task's suites, each once."""
+        rows, suites = read_rows(path, files.EVALUATION, [*EPISODE, *STEPS]), set(self.selection.tasks[task])
+        if odd := suites ^ set(rows["suite"]):
+            raise broken(path, f"must have the suites {', '.join(sorted(suites))} and no other; not so {min(odd)}")
+        for suite, own in rows.groupby("suite")["episode"]:
+            if (numbers := sorted(own)) != list(range(len(own))):
+                odd = next(i for i, number in enumerate(numbers) if number != i)
+                raise broken(path, f"suite {suite}: episode {odd} is missing or stands twice")
+        return rows
+
+    def _run(self, read: Callable[[Path, str], pd.DataFrame], run: Run) -> pd.DataFrame:
         """The episodes of iterations 0..N of one method and seed; iteration 0 is the shared base policy."""
         frames = []
         for iteration in range(run.iterations + 1):
             path = policy_cell(self.results, run.model, run.task, run.method, run.seed, iteration)
-            rows = read(path / "evaluation.parquet")
+            rows = read(path / "evaluation.parquet", run.task)
             frames.append(rows.assign(kind=run.kind, **self.columns(run), iteration=iteration))
         table = pd.concat(frames)
         base = frames[0].set_index(["suite", "episode"])["regret"]

@@ -20,7 +20,8 @@ import pandas as pd
 from rmft.core.seeding import generator
 from rmft.core.statistics import intervals
 from rmft.stages import files, program
-from rmft.stages.table_files import CELL, read_table, write_table
+from rmft.stages.table_columns import CELL, COLUMNS
+from rmft.stages.table_files import read_table, write_table
 
 BOUNDS = {
     "alike": ("diversity",),
@@ -29,7 +30,6 @@ BOUNDS = {
     "flat": ("fall", "after"),
     "lucky": ("share",),
 }
-COLUMNS = [*CELL, "signature", "value", "bound", "flagged", "said"]
 RUN = CELL[:4]
 _INTERVAL = ("", "_low", "_high")
 LOOKED_AT = {
@@ -83,7 +83,10 @@ def overfit(changes: pd.DataFrame, losses: pd.DataFrame, rise: float) -> Iterato
     trained = losses[(losses["split"] == "train") & losses["stage"].str.startswith("sft")].sort_values("x")
     ends = {key: (loss.iloc[0], loss.iloc[-1]) for key, loss in trained.groupby(CELL)["loss"]}
     for row in changes[changes["back"] == 1].to_dict("records"):
-        first, last = ends[tuple(row[key] for key in CELL)]
+        if (key := tuple(row[key] for key in CELL)) not in ends:
+            path = losses.attrs.get("path", "learning_curves.csv")
+            raise ValueError(f"{path}: has no training loss of {'/'.join(map(str, key))}; make it again")
+        first, last = ends[key]
         fell = "fell" if last < first else "did not fall"
         said = (
             f"held-out regret changed by {_bounded(row, 'change')} against the policy before, while the training loss "
@@ -132,9 +135,8 @@ def changes_of(episodes: pd.DataFrame) -> pd.DataFrame:
     for key, part in episodes.groupby(RUN, sort=False):
         table = part.pivot(index="scenario_id", columns="iteration", values="regret")
         if table.isna().any(axis=None):
-            raise ValueError(
-                f"evaluation.csv: {'/'.join(key)}: not all iterations have the same scenarios; make it again"
-            )
+            path = episodes.attrs.get("path", "evaluation.csv")
+            raise ValueError(f"{path}: {'/'.join(key)}: not all iterations have the same scenarios; make it again")
         regret = table.to_numpy(float)
         pairs = [(t, back) for t in range(1, regret.shape[1]) for back in sorted({1, t})]
         differences = np.stack([regret[:, t] - regret[:, t - back] for t, back in pairs], axis=1)
@@ -173,7 +175,7 @@ def signatures(tables: Path, bounds: dict[str, dict[str, float]]) -> pd.DataFram
         "lucky": lucky(selection, **bounds["lucky"]),
     }
     rows = [{**row, "signature": name} for name, of_cells in found.items() for row in of_cells]
-    return pd.DataFrame(rows, columns=COLUMNS).drop_duplicates([*CELL, "signature"])
+    return pd.DataFrame(rows, columns=COLUMNS["signatures"]).drop_duplicates([*CELL, "signature"])
 
 
 def work(args: argparse.Namespace) -> None:

@@ -1,28 +1,71 @@
 """The CSV tables as stages and figures read them back."""
 
+import io
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from rmft.models import seals
 from rmft.stages import files
+from rmft.stages.table_columns import COLUMNS, ROW, THEORY, WORDS
 
-# A cell, and what a row of a table is about.
-CELL = ["model", "task", "method", "seed", "iteration"]
-ROW = ["model", "task", "kind", "method", "label", "seed", "iteration", "suite"]
+
+def broken(path: Path, why: str) -> ValueError:
+    """What to raise for a file that says something else than it should, with the mend."""
+    return ValueError(f"{path}: {why}; delete it and run the same command again to have it made anew")
+
+
+def present(path: Path) -> Path:
+    """The path of a file that is there. Raises ValueError, with the command that makes it, where there is none."""
+    if not path.is_file():
+        raise ValueError(f"{path}: is missing; make it with: snakemake {path}")
+    return path
+
+
+def text_of(path: Path) -> str:
+    """The text of a file of lines. Raises ValueError, naming the file and the mend, where it is missing or does not end with
+    a whole line: a table that was cut off is else a shorter one."""
+    seals.check(present(path))
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise broken(path, f"cannot be read ({error})") from None
+    if not text.endswith("\n"):
+        raise broken(path, "ends within a line" if text else "is empty")
+    return text
+
+
+def read_csv(path: Path, **how: object) -> pd.DataFrame:
+    """A CSV file. Raises ValueError, naming the file and the mend, where it cannot be read."""
+    text = text_of(path)
+    try:
+        return pd.read_csv(io.StringIO(text), **how)
+    except ValueError as error:
+        raise broken(path, f"cannot be read ({error})") from None
 
 
 def read_table(folder: Path, name: str) -> pd.DataFrame:
-    """One of the CSV tables. Raises ValueError, naming the file and the mend, where it cannot be read."""
+    """One of the CSV tables. Raises ValueError, naming the file, row and column, and the mend, where it cannot be read,
+    lacks a column, or holds a word or an infinity for a number."""
     path = folder / f"{name}.csv"
-    seals.check(path)
-    try:
-        return pd.read_csv(path, dtype={"model": str, "seed": str, "iteration": "Int64"})
-    except FileNotFoundError:
-        raise ValueError(f"{path}: is missing; make it with: snakemake {path}") from None
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: cannot be read ({error}); delete it and make the tables again") from None
+    table = read_csv(path, dtype={"model": str, "seed": str, "iteration": "Int64"})
+    if odd := next((column for column in COLUMNS.get(name, ()) if column not in table), None):
+        raise broken(path, f"lacks the column {odd}")
+    _check_numbers(table, path)
+    table.attrs["path"] = str(path)
+    return table
+
+
+def _check_numbers(table: pd.DataFrame, path: Path) -> None:
+    """Of a table whose columns are not declared, a column is of numbers where most of what stands in it are."""
+    for name in table.columns.difference(WORDS, sort=False):
+        values = table[name] if path.stem in THEORY else table[name].dropna()
+        numbers = pd.to_numeric(values, errors="coerce").astype(float)
+        odd = ~np.isfinite(numbers)
+        if odd.any() and (path.stem in COLUMNS or numbers.notna().mean() > 0.5):
+            raise broken(path, f"row {odd.idxmax()}, column {name}: {values[odd.idxmax()]!r} is no finite number")
 
 
 def write_table(path: Path, table: pd.DataFrame) -> None:

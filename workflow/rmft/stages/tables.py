@@ -10,10 +10,12 @@ from pathlib import Path
 
 import pandas as pd
 
+from rmft.models import seals
 from rmft.stages import files, program
 from rmft.stages.experiment import selection_from_json
 from rmft.stages.results import EPISODE, Reader
-from rmft.stages.table_files import CELL, write_table
+from rmft.stages.table_columns import CELL
+from rmft.stages.table_files import write_table
 from rmft.stages.tables_calibration import calibration
 from rmft.stages.tables_comparisons import comparisons
 from rmft.stages.tables_pooled import by_step, selection_table, summary
@@ -65,6 +67,8 @@ def work(args: argparse.Namespace) -> None:
         write_table(args.output / f"{name}.csv", table)
     experiment = json.dumps(json.loads(args.selection), indent=1, sort_keys=True)
     files.write_text(args.output / "experiment.json", experiment + "\n")
+    names = [*(f"{name}.csv" for name in tables), "experiment.json"]
+    files.write_text(args.output / seals.SUMS, seals.sums([args.output / name for name in names]))
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -10,9 +10,8 @@ from rmft.core.seeding import generator
 from rmft.core.statistics import intervals
 from rmft.stages.experiment import alike, cell, gap, talk
 from rmft.stages.results import Reader, read_json
-from rmft.stages.table_files import ROW
+from rmft.stages.table_columns import MEASURED
 
-MEASURED = [*ROW, "measure"]
 BOUNDED = ["regret", "change", "information_regret", "suff_fail", "min_frac", "lucky", "entropy", "policy_entropy"]
 MEANS = ["reward", "greedy_frac", "coverage", "variation", "parse_failure_rate", "renormalised_rate"]
 MEANS += ["tokens_prompt", "tokens_sampled"]  # of an episode
@@ -103,4 +102,4 @@ def _suff_fail(reader: Reader, where: dict) -> float:
     of = [where[key] for key in ("model", "task", "method")]
     runs = [r for r in reader.runs() if [r.model, r.task, r.method] == of and where["seed"] in ("all", str(r.seed))]
     at = [cell(reader.results, *of, run.seed, where["iteration"]) for run in runs]
-    return float(np.mean([read_json(p / "selection.json", "suff_fail_selected")["suff_fail_selected"] for p in at]))
+    return float(np.mean([read_json(p / "selection.json", suff_fail_selected=float)["suff_fail_selected"] for p in at]))

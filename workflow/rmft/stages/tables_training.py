@@ -1,11 +1,13 @@
 """What models learnt: their reading of histories, and their losses."""
 
+from pathlib import Path
+
 import pandas as pd
 
 from rmft.core.statistics import wilson
-from rmft.models import seals
 from rmft.stages.experiment import cell
-from rmft.stages.results import Reader, broken, read_json
+from rmft.stages.results import Reader, read_json
+from rmft.stages.table_files import broken, read_csv
 
 
 def reading(reader: Reader) -> pd.DataFrame:
@@ -16,11 +18,7 @@ def reading(reader: Reader) -> pd.DataFrame:
     for model in reader.selection.models:
         path = reader.results / "models" / model / "reading.csv"
         if path.is_file():
-            seals.check(path)
-            try:
-                table = pd.read_csv(path)
-            except ValueError as error:
-                raise broken(path, f"cannot be read ({error})") from None
+            table = read_csv(path)
             if absent := [c for c in columns if c not in table]:
                 raise broken(path, f"lacks the column {absent[0]}")
             frames.append(table[columns].assign(model=model)[["model", *columns]])
@@ -30,13 +28,25 @@ def reading(reader: Reader) -> pd.DataFrame:
     return table
 
 
+def _points(path: Path, at: str, *losses: str) -> list[dict]:
+    """The points of a file's learning curve: where each is (``at``), and its losses, which may be None. Raises ValueError,
+    naming the point, where one is no number."""
+    points = read_json(path, curve=list)["curve"]
+    for i, point in enumerate(points):
+        for key in (at, *losses):
+            value = point.get(key) if isinstance(point, dict) else point
+            if type(value) not in (int, float) and (key == at or value is not None):
+                raise broken(path, f"curve, point {i}: {key}: is {value!r}")
+    return points
+
+
 def learning_curves(reader: Reader) -> pd.DataFrame:
     """Losses: of pretraining against tokens, of every SFT against epochs; one row per point and split."""
     rows = []
     for model in reader.selection.models:
         path = reader.results / "models" / model / "pretrain.json"
         if path.is_file():
-            for point in read_json(path, "curve")["curve"]:
+            for point in _points(path, "tokens", "loss"):
                 where = {"stage": "pretrain", "model": model, "split": "train"}
                 rows.append({**where, "unit": "tokens", "x": point["tokens"], "loss": point["loss"]})
     trained = [(run, t) for run in reader.runs() for t in range(1, run.iterations + 1)]
@@ -44,7 +54,7 @@ def learning_curves(reader: Reader) -> pd.DataFrame:
         stage = "sft" if run.kind == "policy" else "sft of numbers"
         where = {"stage": stage, "unit": "epochs", **reader.columns(run), "seed": run.seed, "iteration": t}
         path = cell(reader.results, run.model, run.task, run.method, run.seed, t) / "sft.json"
-        for point in read_json(path, "curve")["curve"]:
+        for point in _points(path, "epoch", "train_loss", "validation_loss"):
             for split in ("train", "validation"):
                 if point.get(f"{split}_loss") is not None:
                     rows.append({**where, "split": split, "x": point["epoch"], "loss": point[f"{split}_loss"]})

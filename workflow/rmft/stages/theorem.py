@@ -13,7 +13,7 @@ from rmft.core.seeding import derive, generator
 from rmft.core.statistics import intervals
 from rmft.models.hindsight import Rewards, best_in_hindsight, course_of, train
 from rmft.models.numeric import LinearAttention, make_numeric
-from rmft.stages import files, program, theory
+from rmft.stages import program, theory
 
 TABLES = ("theorem", "theorem_training", "theorem_matrices", "theorem_regret")
 _OUTSIDE = 0.01  # distance: on the simplex what is learnt sums to 1 but for the error of training
@@ -132,7 +132,7 @@ def work(args: Namespace) -> None:
         ]
         tables["theorem_regret"].append({**row.keys, **regrets(row, found, known, entry["episodes"])})
         print(f"theorem: {row.keys}: relative error {errors['relative_error']:.4f}", flush=True)
-    files.write_csvs(args.output, tables)
+    theory.write_csvs(args.output, tables)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -13,7 +13,7 @@ from rmft.core.seeding import derive
 from rmft.models.hindsight import Rewards, course_of, train
 from rmft.models.numeric import make_numeric
 from rmft.models.selecting import selected
-from rmft.stages import files, program, theory
+from rmft.stages import program, theory
 from rmft.stages.theorem import learnt, part_along
 
 TABLES = ("theorem_limit",)
@@ -61,7 +61,7 @@ def work(args: Namespace) -> None:
             of = {"space": args.space, "d": entry["arms"], "T": entry["horizon"], "noise": noise, "exponent": exponent}
             rows.append({**of, "L": L, "k": k, "seed": seed, **found})
             print(f"theorem_limit: {noise}, L {L}, k {k}: relative error {found['relative_error']:.4f}", flush=True)
-    files.write_csvs(args.output, dict.fromkeys(TABLES, rows))
+    theory.write_csvs(args.output, dict.fromkeys(TABLES, rows))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -11,7 +11,7 @@ from rmft.core.seeding import derive, generator
 from rmft.core.statistics import intervals
 from rmft.models.hindsight import Rewards, best_in_hindsight, course_of, train
 from rmft.models.numeric import Numeric, make_numeric
-from rmft.stages import files, program, theory
+from rmft.stages import program, theory
 
 TABLES = ("theorem_policies", "theorem_distances")
 KEYS = ("arms", "horizon", "seeds", "steps", "batch", "learning_rate", "episodes")
@@ -84,7 +84,7 @@ def work(args: Namespace) -> None:
             for t, (far, near) in enumerate(lines, start=1)
         ]
         print(f"theorem_policies: {name}, seed {seed}: distance to FTRL {rows[-1]['to_ftrl']:.4f}", flush=True)
-    files.write_csvs(args.output, dict(zip(TABLES, (rows, steps), strict=True)))
+    theory.write_csvs(args.output, dict(zip(TABLES, (rows, steps), strict=True)))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -1,10 +1,26 @@
 """What the programs about the theorem have in common."""
 
+import csv
+import io
 from argparse import ArgumentParser
 from collections.abc import Sequence
 from pathlib import Path
 
 from rmft.core.theorem import SPACES
+from rmft.stages import files
+
+
+def write_csvs(paths: list[Path], tables: dict[str, list[dict]]) -> None:
+    """Write rows as CSV files, each table into the path of its name, whole or not at all. Raises ValueError where a table
+    has no path or a path no table."""
+    if sorted(path.name for path in paths) != sorted(f"{name}.csv" for name in tables):
+        raise ValueError(f"--output: must be the files {', '.join(f'{name}.csv' for name in tables)}")
+    for path in paths:
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, tables[path.stem][0].keys(), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(tables[path.stem])
+        files.write_text(path, text.getvalue())
 
 
 def parser(name: str, doc: str | None, grid: str, tables: Sequence[str]) -> ArgumentParser:

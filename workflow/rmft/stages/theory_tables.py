@@ -1,37 +1,58 @@
 """Put the tables of theory cells together: the rows of each name, cell after cell, in the order of the experiment."""
 
 import csv
+import math
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
-from rmft.models import seals
-from rmft.stages import files, program
+from rmft.stages import program, theory
+from rmft.stages.table_columns import THEORY, WORDS
+from rmft.stages.table_files import broken, text_of
 
 
 def rows_of(path: Path) -> list[dict]:
-    """The rows of a CSV file, as text. Raises ValueError, naming the file and the mend, where it holds none."""
-    seals.check(path)
+    """The rows of a part, as text. Raises ValueError, naming the file, its row, and the mend, where it is no such table."""
+    if path.stem not in THEORY:
+        raise ValueError(f"{path}: is no part; must be one of {', '.join(THEORY)}, as CSV")
+    keys, values = THEORY[path.stem]
     try:
-        with path.open(newline="", encoding="utf-8") as stream:
-            rows = list(csv.DictReader(stream))
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise ValueError(f"{path}: cannot be read ({error}); delete it and run the same command again") from None
-    if not rows or any(None in row or None in row.values() for row in rows):
-        raise ValueError(f"{path}: holds no whole table; delete it and run the same command again to have it made anew")
-    return rows
+        header, *rows = csv.reader(text_of(path).splitlines())
+    except csv.Error as error:
+        raise broken(path, f"cannot be read ({error})") from None
+    if odd := next((name for name in (*keys, *values) if name not in header), None):
+        raise broken(path, f"lacks the column {odd}")
+    if not rows:
+        raise broken(path, "holds no row")
+    seen = set()
+    for number, row in enumerate(rows):
+        if len(row) != len(header):
+            raise broken(path, f"row {number}: has {len(row)} cells, not {len(header)}")
+        named = dict(zip(header, row, strict=True))
+        if odd := next((name for name in header if not _said(name, named[name])), None):
+            raise broken(path, f"row {number}, column {odd}: is {named[odd]!r}")
+        if (key := tuple(named[name] for name in keys)) in seen:
+            raise broken(path, f"row {number}: {', '.join(key)} stands twice")
+        seen.add(key)
+    return [{name: row[header.index(name)] for name in (*keys, *values)} for row in rows]
+
+
+def _said(name: str, text: str) -> bool:
+    """Whether this can stand in a column: a finite number, or a word where those stand. Seeds are numbers, or none."""
+    if name in WORDS and name != "seed":
+        return bool(text)
+    try:
+        return (name == "seed" and text == "none") or math.isfinite(float(text))
+    except ValueError:
+        return False
 
 
 def work(args: Namespace) -> None:
-    """Read all parts and write a table for each name among them. Raises ValueError where columns of one name differ."""
+    """Read all parts and write a table for each name among them."""
     tables: dict[str, list[dict]] = {}
     for path in args.parts:
-        rows = rows_of(path)
-        table = tables.setdefault(path.stem, [])
-        if table and table[0].keys() != rows[0].keys():
-            raise ValueError(f"{path}: its columns are not those of the other parts; delete it to have it made anew")
-        table += rows
-    files.write_csvs(args.output, tables)
+        tables.setdefault(path.stem, []).extend(rows_of(path))
+    theory.write_csvs(args.output, tables)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

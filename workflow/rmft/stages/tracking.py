@@ -23,13 +23,13 @@ from rmft.core.tracking import changes, played, window
 from rmft.core.trajectory import Play
 from rmft.stages import files, program
 from rmft.stages.experiment import policy_cell
-from rmft.stages.table_files import ROW, of_seeds, read_table, write_table
+from rmft.stages.table_columns import COLUMNS, ROW
+from rmft.stages.table_files import of_seeds, read_table, write_table
 
 SUITE = "in-distribution"
 RIVALS = ("baseline", "oracle")
 VALUES = ["best", "former"]
 ENDS = ["", "_low", "_high"]
-COLUMNS = [*ROW, "episodes", "clock", "step", *(v + end for v in VALUES for end in ENDS)]
 
 
 @dataclass(frozen=True)
@@ -91,11 +91,11 @@ class Reader:
 def table(summary: pd.DataFrame, reader: Reader) -> pd.DataFrame:
     """Of every row of the summary on a task whose means move: the shares with 95% bootstrap intervals, clock by clock."""
     here = summary[(summary["suite"] == SUITE) & summary["task"].isin(list(reader.tasks))]
-    frames = [pd.DataFrame(columns=COLUMNS)]
+    frames = [pd.DataFrame(columns=COLUMNS["tracking"])]
     for _, row in here.iterrows():
         played = row.to_frame().T if row["kind"] in RIVALS else here[of_seeds(here, row)]
         frames += _lines(row, reader.parts(played))
-    return pd.concat(frames[1:] or frames, ignore_index=True)[COLUMNS]
+    return pd.concat(frames[1:] or frames, ignore_index=True)[COLUMNS["tracking"]]
 
 
 def _lines(row: pd.Series, parts: list[Played]) -> list[pd.DataFrame]:
