@@ -7,9 +7,8 @@ import numpy as np
 import pandas as pd
 
 from rmft.models import seals
-from rmft.stages.table_columns import COLUMNS
+from rmft.stages.table_columns import COLUMNS, ROW
 
-CELL = ["model", "task", "kind", "method", "label", "seed", "iteration", "suite"]
 HISTORIES = {"plain-0": "plain", "lucky-0": "lucky-bad-arm", "fluctuating-0": "fluctuating"}
 CLAIM = {"id": "C2", "claim": "MAB: regret falls", "model": "tiny", "task": "mab-gaussian", "effect": -0.5, "low": -0.9}
 CLAIM |= {
@@ -59,7 +58,7 @@ def growth(summary: pd.DataFrame) -> pd.DataFrame:
     t = summary["iteration"].astype(float)
     columns = bounded("beta", (0.9 - 0.1 * t.fillna(2)).to_numpy(), 0.05) | {"p_reg": np.where(t > 0, 0.5, 0.001)}
     columns |= {"p_trend": 0.01, **bounded("change", (-0.1 * t).to_numpy(), 0.07), "p_change": 0.03}
-    return summary[[*CELL, "episodes"]].assign(**columns)
+    return summary[[*ROW, "episodes"]].assign(**columns)
 
 
 def comparisons(own: pd.DataFrame) -> pd.DataFrame:
@@ -88,14 +87,14 @@ def reasoning(own: pd.DataFrame) -> pd.DataFrame:
     columns |= bounded("numeric_error", error, 0.01) | {"explores": 0.2, "exploits": 0.5, "knows": 0.5 + 0.05 * t}
     columns |= bounded("acts", 0.8 + 0.05 * t, 0.04) | bounded("change_aligned", 0.08 * t, 0.05)
     columns |= bounded("aligned_all", 0.5 + 0.08 * t, 0.03)
-    return own[[*CELL, "episodes"]].assign(**columns, p_change_aligned=0.01)
+    return own[[*ROW, "episodes"]].assign(**columns, p_change_aligned=0.01)
 
 
 def tracking(summary: pd.DataFrame) -> pd.DataFrame:
     """Shares of the best arm on the task whose means move, by step and around a change."""
     rows = summary[(summary["task"] == "ns-sine") & (summary["suite"] == "in-distribution")]
     clocks = [("step", step) for step in range(1, 21)] + [("since", step) for step in range(-4, 8)]
-    table = rows[[*CELL, "episodes"]].merge(pd.DataFrame(clocks, columns=["clock", "step"]), how="cross")
+    table = rows[[*ROW, "episodes"]].merge(pd.DataFrame(clocks, columns=["clock", "step"]), how="cross")
     share = 0.4 + 0.01 * table["step"] + 0.1 * table["iteration"].astype(float).fillna(0)
     return table.assign(**bounded("best", share.to_numpy(), 0.05), **bounded("former", 0.8 - share.to_numpy(), 0.05))
 

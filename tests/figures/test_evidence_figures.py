@@ -1,6 +1,5 @@
 """The rows beside each figure, and the figures of what is judged: growth, tracking, suites, ablations, reasoning."""
 
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +9,8 @@ from matplotlib.figure import Figure
 
 from rmft.figures import FIGURES, ablations, generalisation, growth, overview, reasoning, tracking
 from rmft.stages import draw
+from rmft.stages.table_columns import ROW
 from rmft.stages.table_files import read_table
-
-sys.path.insert(0, str(Path(__file__).parent))
-import judged
 
 SEVERAL = ("iterations",)
 WHERE = {"model": "tiny", "task": "one", "kind": "policy", "method": "rmft", "label": "rmft (k=2)", "seed": "all"}
@@ -170,7 +167,7 @@ def test_growth_of_all_made_up_policies(folder: Path) -> None:
     table = read_table(folder, "growth")
     (shown,) = growth.rows(table)
     assert set(shown["seed"]) == {"all"} and set(shown["suite"]) == {"in-distribution"}
-    assert list(table.columns[:8]) == judged.CELL
+    assert list(table.columns[:8]) == ROW
 
 
 @pytest.mark.parametrize(("figure", "table"), [("tracking", "tracking"), ("regret_curves", "curves")])

@@ -131,7 +131,7 @@ def tables() -> dict[str, pd.DataFrame]:
     chosen = [{k: v for k, v in row.items() if k != "suite"} | {"iteration": 0} for row in where]
     selection = pd.DataFrame(chosen).assign(selected=EPISODES, lucky_all=0.2)
     selection = selection.assign(lucky_selected=0.6, lucky_selected_low=0.5, lucky_selected_high=0.7)
-    runs = pd.DataFrame({"seed": np.repeat(["0", "1"], 48)})
+    runs = pd.DataFrame({"seed": np.repeat(["0", "1"], 48), "d": np.arange(96)})
     regret = runs.assign(ftrl=10.0, difference=0.001, difference_low=-0.005, difference_high=0.006, episodes=1024)
     return {
         "evaluation": evaluation,

@@ -128,7 +128,7 @@ def break_cell(cells: Path, what: str) -> None:
         ("no probes", "probes.jsonl: is missing; make it with: snakemake"),
         ("empty", "probes.jsonl: is empty"),
         ("half", "probes.jsonl: ends within a line"),
-        ("key", "probes.jsonl: a row lacks kind"),
+        ("key", "probes.jsonl: cannot be read (KeyError('kind'))"),
         ("another history", "probes.jsonl: history plain-1 has 1 replies, others 2"),
     ],
 )

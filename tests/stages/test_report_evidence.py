@@ -76,7 +76,7 @@ def test_broken_verdicts_are_one_line(
 def test_an_unknown_verdict_is_refused(reported: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     found = json.loads((reported / "claims.json").read_text())
     error = refused(reported, tmp_path, json.dumps([found[0] | {"verdict": "likely"}]), capsys)
-    assert "likely: is missing or no verdict" in error
+    assert "likely: is missing, no verdict or no number" in error
 
 
 @pytest.mark.parametrize(("name", "column"), [("signatures", "flagged"), ("probes", "reply")])

@@ -31,6 +31,9 @@ def bare(path: Path) -> None:
         ("summary", "model,seed\nm,0\nm,0,1,2\n", "cannot be read"),
         ("summary", "model,regret\n" + "m,1.5\n" * 3 + "m,wörd\n", "row 3, column regret: 'wörd' is no finite number"),
         ("summary", "model,regret\nm,1\nm,inf\n", "row 1, column regret"),
+        ("summary", "model,regret\nm,1,2\nm,1,2\n", "its rows are longer than its head"),
+        ("summary", "model,regret\nm," + "9" * 400 + "\n", "column regret"),
+        ("summary", "model,iteration\nm,1.5\n", "cannot be read"),
         ("signatures", SIGNS.replace("bound", "colour") + "\n", "lacks the column bound"),
         ("signatures", SIGNS + "\nm,t,r,0,1,lucky,wörd,0.5,True,x\n", "row 0, column value: 'wörd'"),
         (
@@ -47,9 +50,10 @@ def test_a_damaged_csv_is_named(name: str, text: str, said: str, tmp_path: Path)
     assert said in str(error.value) and "delete it" in str(error.value)
 
 
-def test_names_that_look_like_numbers_beside_others_are_names(tmp_path: Path) -> None:
-    (tmp_path / "summary.csv").write_text("model,method,talk,change\nm,1,a\nm,2,a\nm,ucb,b\n")
-    assert list(read_table(tmp_path, "summary")["method"]) == ["1", "2", "ucb"]
+@pytest.mark.parametrize("column", ["method", "alike", "against", "baseline"])
+def test_names_that_look_like_numbers_are_names(column: str, tmp_path: Path) -> None:
+    (tmp_path / "summary.csv").write_text(f"model,{column},change\n" + "m,1,\nm,2,0.5\nm,3e999,\nm,ucb,0\n")
+    assert list(read_table(tmp_path, "summary")[column]) == ["1", "2", "3e999", "ucb"]
 
 
 def test_without_seals_the_list_of_sums_tells(tmp_path: Path) -> None:

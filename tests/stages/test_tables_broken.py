@@ -17,8 +17,10 @@ BROKEN = {
     "cells/tiny/mab-gaussian/rmft/seed1/iter1/sft.json": '{"curve": [{"epoch": 1, "train_loss": [1]}]}',
     "cells/tiny/mab-gaussian/random-k/seed0/iter1/selection.json": "{",
     "cells/tiny/mab-gaussian/rmft/seed0/iter1/sft.json": "{}",
+    "cells/tiny/mab-gaussian/rmft/seed0/iter2/sft.json": '{"curve": [1, 2]}',
     "baselines/mab-bernoulli-hard/ucb.parquet": "half a file",
     "models/tiny/reading.csv": "a,b\n1,2\n",
+    "models/./tiny/reading.csv": "task,steps_seen,told,best_empirical,best_true,chance,n\nmab,1,nothing,nan,1,1,1\n",
 }
 
 

@@ -1,8 +1,8 @@
 """A seal on a file: a digest of its bytes and its place, kept by the file system beside its name (an extended attribute).
 
 Nobody can see in a table that a line was cut off, that sixteen bytes changed, or that it was made for another cell; its seal
-says so. It is no part of the file: bytes stay what they are, and no file is added. Where the file system keeps no such
-attributes, or a copy has lost them, SHA256SUMS in the file's folder says the same of the files that it lists.
+says so. It is no part of the file, whose bytes stay what they are. Where the file system keeps no such attributes, or a copy
+has lost them, SHA256SUMS in the file's folder says the same of the files that it lists.
 """
 
 import hashlib

@@ -17,7 +17,7 @@ from rmft.stages import files, program
 from rmft.stages.experiment import policy_cell
 from rmft.stages.reason import REASONING
 from rmft.stages.table_columns import CELL, COLUMNS, PROBE, ROW
-from rmft.stages.table_files import broken, of_seeds, read_table, text_of, write_table
+from rmft.stages.table_files import broken, of_seeds, present, read_table, text_of, write_table
 
 SHARES = {"aligned": ("right", "stated"), "aligned_all": ("right_all", "stated_all")}  # compared with the base policy
 MORE = {"numeric_error": ("error", "numbers"), "acts": ("acted", "right")}
@@ -105,13 +105,10 @@ def probes(rows: pd.DataFrame, results: Path) -> pd.DataFrame:
 def read_lines(path: Path) -> list[dict]:
     """The rows of a probes.jsonl. Raises ValueError, naming the file and the mend, where it is not one."""
     try:
-        rows = [json.loads(line) for line in text_of(path).splitlines()]
-        lacks = next((key for row in rows for key in PROBE if key not in row), None)
-    except (TypeError, json.JSONDecodeError) as error:
-        raise broken(path, f"cannot be read ({error})") from None
-    if lacks is not None:
-        raise broken(path, f"a row lacks {lacks}")
-    replies = Counter(row["history"] for row in rows)
+        rows = [{key: json.loads(line)[key] for key in PROBE} for line in text_of(path).splitlines()]
+        replies = Counter(row["history"] for row in rows)
+    except (KeyError, TypeError, json.JSONDecodeError) as error:
+        raise broken(path, f"cannot be read ({error!r})") from None
     if odd := next((name for name, many in replies.items() if many != max(replies.values())), None):
         raise broken(path, f"history {odd} has {replies[odd]} replies, others {max(replies.values())}")
     return rows
@@ -124,9 +121,7 @@ def work(args: Namespace) -> None:
     @cache
     def read(*where: object) -> pd.DataFrame:
         path = policy_cell(args.results, *where) / "reasoning.parquet"
-        if not path.is_file():
-            raise ValueError(f"{path}: is missing; make it with: snakemake {path}")
-        return files.read_table(path, pa.schema(REASONING)).to_pandas()
+        return files.read_table(present(path), pa.schema(REASONING)).to_pandas()
 
     tables = {"reasoning": alignment(rows, read), "probes": probes(rows, args.results)}
     if sorted(path.stem for path in args.output) != sorted(tables):

@@ -62,10 +62,14 @@ def claims(path: Path) -> list[dict] | None:
         found = json.loads(path.read_text(encoding="utf-8"))
         wrong = [key for entry in found for key in sorted(CLAIM - set(entry))]
         wrong += [str(entry.get("verdict")) for entry in found if entry.get("verdict") not in VERDICTS]
+        numbers = [entry.get(key) for entry in found for key in ("effect", "low", "high", "n")]
+        wrong += [repr(value) for value in numbers if value is not None and type(value) not in (int, float)]
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise ValueError(f"{path}: cannot be read ({error}); delete it and judge the claims again") from None
     if wrong:
-        raise ValueError(f"{path}: {wrong[0]}: is missing or no verdict; delete it and judge the claims again")
+        raise ValueError(
+            f"{path}: {wrong[0]}: is missing, no verdict or no number; delete it and judge the claims again"
+        )
     return found
 
 

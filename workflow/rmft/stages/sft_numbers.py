@@ -35,4 +35,10 @@ def train(
 
 
 def _data(part: pa.Table, args: Namespace, arms: int) -> Data | None:
-    return data_of(files.plays(part, args.trajectories), args.targets, arms) if part.num_rows else None
+    if not part.num_rows:
+        return None
+    play = files.plays(part, args.trajectories)
+    try:
+        return data_of(play, args.targets, arms)
+    except ValueError as error:
+        raise ValueError(f"{args.trajectories}: {error}") from None

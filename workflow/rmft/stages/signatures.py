@@ -20,8 +20,9 @@ import pandas as pd
 from rmft.core.seeding import generator
 from rmft.core.statistics import intervals
 from rmft.stages import files, program
+from rmft.stages.experiment import Run
 from rmft.stages.table_columns import CELL, COLUMNS
-from rmft.stages.table_files import read_table, write_table
+from rmft.stages.table_files import broken, read_table, write_table
 
 BOUNDS = {
     "alike": ("diversity",),
@@ -82,8 +83,11 @@ def overfit(changes: pd.DataFrame, losses: pd.DataFrame, rise: float) -> Iterato
     that is above ``rise`` and the training loss fell from its first epoch to its last."""
     trained = losses[(losses["split"] == "train") & losses["stage"].str.startswith("sft")].sort_values("x")
     ends = {key: (loss.iloc[0], loss.iloc[-1]) for key, loss in trained.groupby(CELL)["loss"]}
+    told = set(trained["model"])
     for row in changes[changes["back"] == 1].to_dict("records"):
         if (key := tuple(row[key] for key in CELL)) not in ends:
+            if row["model"] not in told:
+                continue  # a provider that gives no losses
             path = losses.attrs.get("path", "learning_curves.csv")
             raise ValueError(f"{path}: has no training loss of {'/'.join(map(str, key))}; make it again")
         first, last = ends[key]
@@ -163,8 +167,12 @@ def _cells(table: pd.DataFrame) -> pd.DataFrame:
 
 def signatures(tables: Path, bounds: dict[str, dict[str, float]]) -> pd.DataFrame:
     """Every signature of every cell in which it can be looked for, from the tables of a folder."""
-    runs = files.read_json(tables / "experiment.json", "runs")["runs"]
-    firsts = {(run["model"], run["task"], run["method"], str(run["seed"])): run["first"] for run in runs}
+    path = tables / "experiment.json"
+    try:
+        runs = [Run(**run) for run in files.read_json(path, "runs")["runs"]]
+        firsts = {(run.model, run.task, run.method, str(run.seed)): run.first for run in runs}
+    except TypeError as error:
+        raise broken(path, f"runs: {error}") from None
     selection, summary = (_cells(_read(tables, name)) for name in ("selection", "summary"))
     changes, losses = changes_of(_cells(_read(tables, "evaluation"))), _read(tables, "learning_curves")
     found = {

@@ -1,4 +1,4 @@
-"""Columns of the CSV tables: of those that stages read back from each other, all; and which columns hold words."""
+"""Columns of the CSV tables: all of those whose rule has SHA256SUMS say nothing of them; and which columns hold words."""
 
 CELL = ["model", "task", "method", "seed", "iteration"]
 ROW = ["model", "task", "kind", "method", "label", "seed", "iteration", "suite"]  # what a row of a table is about
@@ -44,4 +44,15 @@ COLUMNS = {
     "signatures": [*CELL, "signature", "value", "bound", "flagged", "said"],
     "tracking": [*ROW, "episodes", "clock", "step", *bounded("best", "former")],
 } | {name: [*keys, *values] for name, (keys, values) in THEORY.items()}
-WORDS = {*MEASURED, *PROBE, "signature", "flagged", "said", "clock", "space", "covariance", "noise", "policy"}
+# What names a row, of tables where no other may have the same.
+KEYS = {name: keys for name, (keys, _) in THEORY.items()} | {
+    "growth": MEASURED,
+    "reasoning": ROW,
+    "signatures": [*CELL, "signature"],
+    "tracking": [*ROW, "clock", "step"],
+}
+BOOLS = {"right", "flagged"}
+_NAMES = ["talk", "alike", "stage", "split", "unit", "metric", "against", "baseline", "statistic", "clock", "signature"]
+_THEORY = ["space", "covariance", "noise", "policy"]
+WORDS = {*ROW, "measure", *PROBE, *BOOLS, *_NAMES, *_THEORY, "said", "told"} - {"iteration"}
+WORDS |= {"scenario_id", "trajectory_id"}

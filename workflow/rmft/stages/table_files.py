@@ -9,7 +9,7 @@ import pandas as pd
 
 from rmft.models import seals
 from rmft.stages import files
-from rmft.stages.table_columns import COLUMNS, ROW, THEORY, WORDS
+from rmft.stages.table_columns import BOOLS, COLUMNS, KEYS, ROW, THEORY, WORDS
 
 
 def broken(path: Path, why: str) -> ValueError:
@@ -41,30 +41,39 @@ def read_csv(path: Path, **how: object) -> pd.DataFrame:
     """A CSV file. Raises ValueError, naming the file and the mend, where it cannot be read."""
     text = text_of(path)
     try:
-        return pd.read_csv(io.StringIO(text), **how)
-    except ValueError as error:
+        table = pd.read_csv(io.StringIO(text), **how)
+    except (ValueError, TypeError, OverflowError) as error:
         raise broken(path, f"cannot be read ({error})") from None
+    if not isinstance(table.index, pd.RangeIndex):  # pandas takes what is too long for a column of names
+        raise broken(path, "its rows are longer than its head")
+    return table
 
 
 def read_table(folder: Path, name: str) -> pd.DataFrame:
     """One of the CSV tables. Raises ValueError, naming the file, row and column, and the mend, where it cannot be read,
     lacks a column, or holds a word or an infinity for a number."""
     path = folder / f"{name}.csv"
-    table = read_csv(path, dtype={"model": str, "seed": str, "iteration": "Int64"})
+    table = read_csv(path, dtype=dict.fromkeys(WORDS - BOOLS, str) | {"iteration": "Int64"})
     if odd := next((column for column in COLUMNS.get(name, ()) if column not in table), None):
         raise broken(path, f"lacks the column {odd}")
-    _check_numbers(table, path)
+    if name in KEYS and (twice := table.duplicated(KEYS[name])).any():
+        raise broken(path, f"row {twice.idxmax()} stands twice, by {', '.join(KEYS[name])}")
+    check_numbers(table, path, declared=name in COLUMNS, complete=name in THEORY)
     table.attrs["path"] = str(path)
     return table
 
 
-def _check_numbers(table: pd.DataFrame, path: Path) -> None:
-    """Of a table whose columns are not declared, a column is of numbers where most of what stands in it are."""
+def check_numbers(table: pd.DataFrame, path: Path, *, declared: bool, complete: bool) -> None:
+    """Raises ValueError, naming row and column, where what is no finite number stands in a column of numbers. ``declared``:
+    those are all columns but WORDS; else those in which most are numbers. ``complete``: none may be missing."""
     for name in table.columns.difference(WORDS, sort=False):
-        values = table[name] if path.stem in THEORY else table[name].dropna()
-        numbers = pd.to_numeric(values, errors="coerce").astype(float)
+        values = table[name] if complete else table[name].dropna()
+        try:
+            numbers = pd.to_numeric(values, errors="coerce").astype(float)
+        except OverflowError as error:
+            raise broken(path, f"column {name}: {error}") from None
         odd = ~np.isfinite(numbers)
-        if odd.any() and (path.stem in COLUMNS or numbers.notna().mean() > 0.5):
+        if odd.any() and (declared or numbers.notna().mean() > 0.5):
             raise broken(path, f"row {odd.idxmax()}, column {name}: {values[odd.idxmax()]!r} is no finite number")
 
 

@@ -1,5 +1,6 @@
 """What models learnt: their reading of histories, and their losses."""
 
+from math import isinf
 from pathlib import Path
 
 import pandas as pd
@@ -7,7 +8,7 @@ import pandas as pd
 from rmft.core.statistics import wilson
 from rmft.stages.experiment import cell
 from rmft.stages.results import Reader, read_json
-from rmft.stages.table_files import broken, read_csv
+from rmft.stages.table_files import broken, check_numbers, read_csv
 
 
 def reading(reader: Reader) -> pd.DataFrame:
@@ -21,6 +22,7 @@ def reading(reader: Reader) -> pd.DataFrame:
             table = read_csv(path)
             if absent := [c for c in columns if c not in table]:
                 raise broken(path, f"lacks the column {absent[0]}")
+            check_numbers(table[columns], path, declared=True, complete=True)
             frames.append(table[columns].assign(model=model)[["model", *columns]])
     table = pd.concat(frames[1:] or frames, ignore_index=True)
     for share in shares:
@@ -33,9 +35,11 @@ def _points(path: Path, at: str, *losses: str) -> list[dict]:
     naming the point, where one is no number."""
     points = read_json(path, curve=list)["curve"]
     for i, point in enumerate(points):
+        if not isinstance(point, dict):
+            raise broken(path, f"curve, point {i}: is {point!r}")
         for key in (at, *losses):
-            value = point.get(key) if isinstance(point, dict) else point
-            if type(value) not in (int, float) and (key == at or value is not None):
+            value = point.get(key)
+            if (type(value) not in (int, float) or isinf(value)) and (key == at or value is not None):
                 raise broken(path, f"curve, point {i}: {key}: is {value!r}")
     return points
 
@@ -48,7 +52,7 @@ def learning_curves(reader: Reader) -> pd.DataFrame:
         if path.is_file():
             for point in _points(path, "tokens", "loss"):
                 where = {"stage": "pretrain", "model": model, "split": "train"}
-                rows.append({**where, "unit": "tokens", "x": point["tokens"], "loss": point["loss"]})
+                rows.append({**where, "unit": "tokens", "x": point["tokens"], "loss": point.get("loss")})
     trained = [(run, t) for run in reader.runs() for t in range(1, run.iterations + 1)]
     for run, t in trained:
         stage = "sft" if run.kind == "policy" else "sft of numbers"

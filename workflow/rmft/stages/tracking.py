@@ -24,7 +24,7 @@ from rmft.core.trajectory import Play
 from rmft.stages import files, program
 from rmft.stages.experiment import policy_cell
 from rmft.stages.table_columns import COLUMNS, ROW
-from rmft.stages.table_files import of_seeds, read_table, write_table
+from rmft.stages.table_files import broken, of_seeds, read_table, write_table
 
 SUITE = "in-distribution"
 RIVALS = ("baseline", "oracle")
@@ -116,11 +116,12 @@ def _line(row: pd.Series, clock: str, groups: list[np.ndarray], first: int) -> p
 
 def work(args: argparse.Namespace) -> None:
     """Read the cells and baselines of the tasks whose means move, and write their table."""
-    tasks = {
-        name: suites[SUITE]
-        for name, suites in files.read_json(args.tables / "experiment.json", "tasks")["tasks"].items()
-        if suites[SUITE]["environment"] == "ns-mab"
-    }
+    path = args.tables / "experiment.json"
+    try:
+        entries = {name: suites[SUITE] for name, suites in files.read_json(path, "tasks")["tasks"].items()}
+        tasks = {name: entry for name, entry in entries.items() if entry["environment"] == "ns-mab"}
+    except (AttributeError, KeyError, TypeError) as error:
+        raise broken(path, f"tasks: {error!r}") from None
     found = table(read_table(args.tables, "summary"), Reader(args.results, tasks, cache(of_policy)))
     write_table(args.output, found)
 
