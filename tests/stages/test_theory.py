@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -112,6 +113,16 @@ def test_a_broken_part_is_refused_by_name(how: str, run: Path, tmp_path: Path, c
     error = capsys.readouterr().err
     assert str(broken) in error and said in error and error.count("\n") == 1
     assert not (tmp_path / "theorem.csv").exists()
+
+
+def test_a_part_cut_off_after_a_line_is_refused(run: Path, tmp_path: Path, stage: Callable) -> None:
+    """By the list of sums, as a copy has no seal."""
+    for name in ("theorem_policies.csv", "theorem_distances.csv", "SHA256SUMS"):
+        shutil.copyfile(run / name, tmp_path / name)
+    part, made = tmp_path / "theorem_distances.csv", tmp_path / "all/theorem_distances.csv"
+    assert stage("theory_tables", parts=part, output=made).status == 0
+    part.write_text("".join(part.read_text().splitlines(keepends=True)[:-1]))
+    assert "theorem_distances.csv: is not what was written" in stage("theory_tables", parts=part, output=made).complaint
 
 
 def test_all_columns_are_declared(run: Path) -> None:

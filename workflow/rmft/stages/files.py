@@ -119,7 +119,7 @@ def write_text(path: Path, text: str) -> None:
 
 def write_table(path: Path, table: pa.Table) -> None:
     """Write a parquet file, whole or not at all, with sums of its pages and, in its metadata, the number of its rows:
-    without a seal too it is known for what it is."""
+    without a seal too a change of its bytes is seen."""
     with replacing(path) as temporary:
         counted = table.replace_schema_metadata({**(table.schema.metadata or {}), _ROWS: str(table.num_rows)})
         pq.write_table(counted, temporary, compression="zstd", write_page_checksum=True)

@@ -132,7 +132,7 @@ def work(args: Namespace) -> None:
         ]
         tables["theorem_regret"].append({**row.keys, **regrets(row, found, known, entry["episodes"])})
         print(f"theorem: {row.keys}: relative error {errors['relative_error']:.4f}", flush=True)
-    theory.write_csvs(args.output, tables)
+    theory.write_parts(args.output, tables)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

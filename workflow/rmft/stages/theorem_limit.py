@@ -61,7 +61,7 @@ def work(args: Namespace) -> None:
             of = {"space": args.space, "d": entry["arms"], "T": entry["horizon"], "noise": noise, "exponent": exponent}
             rows.append({**of, "L": L, "k": k, "seed": seed, **found})
             print(f"theorem_limit: {noise}, L {L}, k {k}: relative error {found['relative_error']:.4f}", flush=True)
-    theory.write_csvs(args.output, dict.fromkeys(TABLES, rows))
+    theory.write_parts(args.output, dict.fromkeys(TABLES, rows))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

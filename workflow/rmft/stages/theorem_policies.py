@@ -84,7 +84,7 @@ def work(args: Namespace) -> None:
             for t, (far, near) in enumerate(lines, start=1)
         ]
         print(f"theorem_policies: {name}, seed {seed}: distance to FTRL {rows[-1]['to_ftrl']:.4f}", flush=True)
-    theory.write_csvs(args.output, dict(zip(TABLES, (rows, steps), strict=True)))
+    theory.write_parts(args.output, dict(zip(TABLES, (rows, steps), strict=True)))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

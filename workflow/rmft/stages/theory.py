@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rmft.core.theorem import SPACES
+from rmft.models import seals
 from rmft.stages import files
 
 
@@ -21,6 +22,12 @@ def write_csvs(paths: list[Path], tables: dict[str, list[dict]]) -> None:
         writer.writeheader()
         writer.writerows(tables[path.stem])
         files.write_text(path, text.getvalue())
+
+
+def write_parts(paths: list[Path], tables: dict[str, list[dict]]) -> None:
+    """Write the tables of a cell into its folder, and SHA256SUMS: what was cut off after a line is else a table too."""
+    write_csvs(paths, tables)
+    files.write_text(paths[0].with_name(seals.SUMS), seals.sums(paths))
 
 
 def parser(name: str, doc: str | None, grid: str, tables: Sequence[str]) -> ArgumentParser:
