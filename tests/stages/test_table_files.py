@@ -35,6 +35,9 @@ def bare(path: Path) -> None:
         ("summary", "model,regret\nm," + "9" * 400 + "\n", "column regret"),
         ("summary", "model,iteration\nm,1.5\n", "cannot be read"),
         ("signatures", SIGNS.replace("bound", "colour") + "\n", "lacks the column bound"),
+        ("signatures", SIGNS + "\nm,t,r,inf,1,lucky,1,0.5,True,x\n", "row 0: seed or iteration is none"),
+        ("signatures", SIGNS + "\nm,t,r,,1,lucky,1,0.5,True,x\n", "row 0: seed or iteration is none"),
+        ("signatures", SIGNS + "\nm,t,r,0,,lucky,1,0.5,True,x\n", "row 0: seed or iteration is none"),
         ("signatures", SIGNS + "\nm,t,r,0,1,lucky,wörd,0.5,True,x\n", "row 0, column value: 'wörd'"),
         (
             "theorem_training",

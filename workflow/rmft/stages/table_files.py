@@ -58,9 +58,20 @@ def read_table(folder: Path, name: str) -> pd.DataFrame:
         raise broken(path, f"lacks the column {odd}")
     if name in KEYS and (twice := table.duplicated(KEYS[name])).any():
         raise broken(path, f"row {twice.idxmax()} stands twice, by {', '.join(KEYS[name])}")
+    if name in COLUMNS:
+        _check_cells(table, path)
     check_numbers(table, path, declared=name in COLUMNS, complete=name in THEORY)
     table.attrs["path"] = str(path)
     return table
+
+
+def _check_cells(table: pd.DataFrame, path: Path) -> None:
+    """Raises ValueError where no seed stands, or no iteration in a table of policies alone."""
+    odd = ~table["seed"].str.fullmatch(r"\d+|all|none").fillna(False).astype(bool)
+    if path.stem in ("probes", "reasoning", "signatures"):
+        odd |= table["iteration"].isna()
+    if odd.any():
+        raise broken(path, f"row {odd.idxmax()}: seed or iteration is none")
 
 
 def check_numbers(table: pd.DataFrame, path: Path, *, declared: bool, complete: bool) -> None:
