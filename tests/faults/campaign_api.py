@@ -141,9 +141,8 @@ def of_work(work: Work, kills: int, rng: random.Random, brain: Brain, folder: Pa
 def counts(rounds: int, seed: int) -> list[Count]:
     """The campaign: a line for each kind of work."""
     os.environ["OPENAI_API_KEY"] = KEY
-    rng = random.Random(seed)
     with tempfile.TemporaryDirectory(prefix="rmft torture ") as name:
         folder = Path(name)
         make(folder / "run")
         brain = Brain(folder / "run/results/models/tiny", folder / "tuned")
-        return [of_work(work, KILLS * rounds, rng, brain, folder / work.what) for work in WORK]
+        return [of_work(work, KILLS * rounds, random.Random(seed), brain, folder / work.what) for work in WORK]
