@@ -86,8 +86,9 @@ def test_no_context_for_the_opening_ends_all_episodes_at_once(
 def test_masks_cover_what_the_model_said_and_nothing_else(
     engine: TransformersEngine, episodes: Episodes, play_with
 ) -> None:
-    engine.temperature = 1.5  # uneven and unreadable replies among the others
     records = play_with(engine, episodes)
+    engine.temperature = 5.0  # replies of any length that nobody can read
+    records += play_with(engine, episodes)
     assert {status for record in records for status in record.parse_status} >= {"ok", "fallback"}
     for record in records:
         edges = np.flatnonzero(np.diff([0, *record.loss_mask, 0])).reshape(-1, 2)

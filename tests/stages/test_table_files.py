@@ -1,4 +1,4 @@
-"""What a table's file says of itself, where it has no seal: its end, its columns, its numbers, its rows, its place."""
+"""What a table's file says of itself, where it has no seal: its end, its columns, its numbers, its rows."""
 
 import os
 import subprocess
@@ -35,15 +35,12 @@ def bare(path: Path) -> None:
         ("summary", "model,regret\nm," + "9" * 400 + "\n", "column regret"),
         ("summary", "model,iteration\nm,1.5\n", "cannot be read"),
         ("signatures", SIGNS.replace("bound", "colour") + "\n", "lacks the column bound"),
-        ("signatures", SIGNS + "\nm,t,r,inf,1,lucky,1,0.5,True,x\n", "row 0: seed or iteration is none"),
-        ("signatures", SIGNS + "\nm,t,r,,1,lucky,1,0.5,True,x\n", "row 0: seed or iteration is none"),
-        ("signatures", SIGNS + "\nm,t,r,0,,lucky,1,0.5,True,x\n", "row 0: seed or iteration is none"),
+        ("signatures", SIGNS + "\nm,t,r,inf,1,lucky,1,0.5,True,x\n", "row 0, column seed: 'inf' is no seed"),
+        ("signatures", SIGNS + "\nm,t,r,,1,lucky,1,0.5,True,x\n", "row 0, column seed: nan is no seed"),
+        ("signatures", SIGNS + "\nm,t,r,0,,lucky,1,0.5,True,x\n", "row 0, column iteration: holds nothing"),
         ("signatures", SIGNS + "\nm,t,r,0,1,lucky,wörd,0.5,True,x\n", "row 0, column value: 'wörd'"),
-        (
-            "theorem_training",
-            "space,d,T,s,covariance,seed,step,loss,relative_error\nball,2,5,1,i,0,1,,1\n",
-            "row 0, column loss",
-        ),
+        ("theorem_training", TRAINING + "\nball,2,5,1,i,0,1,,1\n", "row 0, column loss"),
+        ("theorem_training", TRAINING + "\n,2,5,1,i,0,1,0.5,1\n", "row 0, column space: holds nothing"),
     ],
 )
 def test_a_damaged_csv_is_named(name: str, text: str, said: str, tmp_path: Path) -> None:

@@ -95,11 +95,14 @@ BROKEN = {
     "head": (lambda text: text.splitlines(keepends=True)[0], "holds no row"),
     "cut off": (lambda text: text[:-3], "ends within a line"),
     "a column": (lambda text: text.replace("off_structure", "colour", 1), "lacks the column off_structure"),
-    "a cell": (lambda text: first("{1}", text), "row 0: has 12 cells, not 13"),
-    "a word": (lambda text: first("{0},wörd{1}", text), "row 0, column d: is 'wörd2'"),
-    "nothing": (lambda text: first(",{1}", text), "row 0, column space: is ''"),
-    "a number": (lambda text: text.replace("isotropic,0,", "isotropic,nan,"), "row 0, column seed: is 'nan'"),
-    "a row twice": (lambda text: text + text.splitlines(keepends=True)[1], "row 2: simplex, 2, 5, 2.0, isotropic, 0"),
+    "a cell": (lambda text: first("{1}", text), "row 0, column seed: "),
+    "a word": (lambda text: first("{0},wörd{1}", text), "row 0, column d: 'wörd2' is no finite number"),
+    "nothing": (lambda text: first(",{1}", text), "row 0, column space: holds nothing"),
+    "a number": (lambda text: text.replace("isotropic,0,", "isotropic,nan,"), "row 0, column seed: 'nan' is no seed"),
+    "a row twice": (
+        lambda text: text + text.splitlines(keepends=True)[1],
+        "row 2 stands twice, by space, d, T, s, covariance, seed",
+    ),
 }
 
 

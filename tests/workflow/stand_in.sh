@@ -7,7 +7,8 @@ make() { mkdir -p "$(dirname "$1")" && echo "$stage" >"$1"; }
 while (($#)); do
 	case $1 in
 	--finished) make "$2" ;;
-	--output | --summary) while (($# > 1)) && [[ $2 != --* ]]; do
+	--summary) [[ $stage != select ]] || make "$2" ;; # others read one
+	--output) while (($# > 1)) && [[ $2 != --* ]]; do
 		made=$2
 		[[ $stage == tables ]] || make "$made"
 		shift

@@ -13,6 +13,7 @@ BASE = f"{CELLS}/base/seed0/iter0"
 
 
 def test_a_finished_run_has_nothing_to_do(finished):
+    assert (finished.folder / "results/tables/summary.csv").read_text() == "tables\n"  # nobody wrote over what he reads
     assert finished.would_run() == {}
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from rmft.figures import FIGURES
 from rmft.models.engines import engine_module
 from rmft.models.speech import KEYS as SPEECH
-from rmft.stages import grid
+from rmft.stages import grid, table_columns
 from rmft.stages.check_figures import unfinished
 from rmft.stages.fingerprint import fingerprint
 from rmft.stages.grid import own, policy_cell
@@ -35,9 +35,7 @@ rollout_cell = partial(grid.rollout_cell, config)
 under_suites = partial(grid.under_suites, config)
 of_cells = partial(grid.of_cells, RUNS)
 THEORY = config["theory"]
-THEORY_TABLES = (
-    "theorem theorem_training theorem_matrices theorem_regret theorem_limit theorem_policies theorem_distances".split()
-)
+THEORY_TABLES = list(table_columns.THEORY)
 TABLES = (
     "evaluation curves suff_fail summary comparisons selection selected_regret calibration reading learning_curves cells".split()
     + "signatures growth tracking reasoning probes".split()

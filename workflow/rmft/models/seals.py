@@ -26,10 +26,23 @@ def _digest(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+def _said(content: Path, path: Path) -> bytes:
+    """The seal of a file with this content at ``path``."""
+    return f"{_digest(content)} {_place(path)}".encode()
+
+
 def seal(content: Path, path: Path) -> None:
     """Seal the file ``content``, which will be renamed to ``path``."""
     with suppress(AttributeError, OSError):  # no such attributes: on this system, on this file system
-        os.setxattr(content, NAME, f"{_digest(content)} {_place(path)}".encode())
+        os.setxattr(content, NAME, _said(content, path))
+
+
+def _seal_of(path: Path) -> bytes | None:
+    """What a file is sealed with; None where it is not, or nothing can be."""
+    try:
+        return os.getxattr(path, NAME)
+    except (AttributeError, OSError):
+        return None
 
 
 def sums(paths: list[Path]) -> str:
@@ -52,14 +65,12 @@ def _listed(path: Path) -> str | None:
 def check(path: Path) -> None:
     """Raises ValueError, naming the file and the mend, where it is not what was written there; never where nothing tells
     what that was."""
-    try:
-        sealed = os.getxattr(path, NAME)
-        changed = sealed != f"{_digest(path)} {_place(path)}".encode()
-    except (AttributeError, OSError):
-        if not path.is_file():
-            return
-        listed = _listed(path)
-        changed = listed is not None and listed != _digest(path)
+    if not path.is_file():
+        return
+    if (sealed := _seal_of(path)) is not None:
+        changed = sealed != _said(path, path)
+    else:
+        changed = (listed := _listed(path)) is not None and listed != _digest(path)
     if changed:
         keep = f"cp {path} new && mv new {path}" + f" && rm {path.with_name(SUMS)}" * (_listed(path) is not None)
         raise ValueError(

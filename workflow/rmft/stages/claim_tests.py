@@ -10,6 +10,8 @@ from rmft.core.claims import Found, contrast, normal_p, share_p
 from rmft.core.seeding import generator
 from rmft.figures.style import PRIMARY_SUITE
 from rmft.stages.claim_cells import Cell, against
+from rmft.stages.table_columns import bounded
+from rmft.stages.table_files import path_of
 
 PAIRED = "paired t test, hierarchical paired bootstrap"
 APART = "t test of episodes on scenarios of their own, hierarchical bootstrap"
@@ -38,7 +40,7 @@ Seeds = dict[str, pd.Series]  # of each seed a metric by episode
 
 def column(table: pd.DataFrame, name: str, of: str) -> pd.Series:
     """A column. Raises ValueError, naming table and mend, where it has none, or numbers for some rows alone."""
-    path, mend = table.attrs.get("path", f"{of}.csv"), "name another in workflow/claims.yaml or make the table again"
+    path, mend = path_of(table, of), "name another in workflow/claims.yaml or make the table again"
     if name not in table:
         raise ValueError(f"{path}: lacks the column {name}; {mend}")
     if table[name].isna().any() and not table[name].isna().all():
@@ -103,8 +105,8 @@ def paired(question: Question, table: pd.DataFrame, suite: str) -> Found | None:
     if not pairs:
         return None
     if any(not now.index.equals(then.index) for now, then in pairs):
-        path = table.attrs.get("path", "evaluation.csv")
-        raise ValueError(f"{path}: {q.task}, {suite}: episodes of {q.method} and {beside[0]} differ; make it again")
+        told = f"{q.task}, {suite}: episodes of {q.method} and {beside[0]} differ"
+        raise ValueError(f"{path_of(table, 'evaluation')}: {told}; make it again")
     groups = [np.stack(pair, axis=1).astype(float) for pair in pairs]
     rng = generator("claims", *q.stream, suite)
     found = contrast(groups, q.test["statistic"], **q.bound, rng=rng)[0]
@@ -148,9 +150,10 @@ def excess(question: Question, table: pd.DataFrame) -> Found | None:
     pooled = first[first["seed"] == "all"]
     if pooled.empty:
         return None
-    names = [f"{metric}_selected{end}" for end in ("", "_low", "_high")]
     base = float(column(pooled, f"{metric}_all", "selection").iloc[0])
-    effect, low, high = (float(column(pooled, name, "selection").iloc[0]) - base for name in names)
+    effect, low, high = (
+        float(column(pooled, name, "selection").iloc[0]) - base for name in bounded(f"{metric}_selected")
+    )
     p = normal_p(effect, low, high, **q.bound)
     counts = {"episodes": int(column(pooled, "selected", "selection").iloc[0]), "seeds": len(first) - 1}
     return Found(q.test["name"], effect, low, high, p, **q.bound, **counts, test="normal, interval of selection.csv")
@@ -170,7 +173,7 @@ def equivalent(question: Question, table: pd.DataFrame) -> Found:
     """The largest difference of all runs, of either sign, over another column; p: of the worst run, both sides tested."""
     q, metric = question, question.test["metric"]
     over = column(table, q.test["over"], q.test["table"])
-    effect, low, high = (column(table, f"{metric}{end}", q.test["table"]) / over for end in ("", "_low", "_high"))
+    effect, low, high = (column(table, name, q.test["table"]) / over for name in bounded(metric))
     bounds = [(float(e), float(a), float(b)) for e, a, b in zip(effect, low, high, strict=True)]
     ps = [max(normal_p(*b, "below", q.test["threshold"]), normal_p(*b, "above", -q.test["threshold"])) for b in bounds]
     e, a, b = max(bounds, key=lambda found: max(abs(found[1]), abs(found[2])))

@@ -80,6 +80,18 @@ _ROWS = b"rmft.rows"
 UNKNOWN = ("information_regret", "policy_entropy", "diversity")  # NaN, or nothing, where a task or policy has none
 
 
+def broken(path: Path, why: str) -> ValueError:
+    """What to raise for a file that says something else than it should, with the mend."""
+    return ValueError(f"{path}: {why}; delete it and run the same command again to have it made anew")
+
+
+def present(path: Path) -> Path:
+    """The path of a file that is there. Raises ValueError, with the command that makes it, where there is none."""
+    if not path.is_file():
+        raise ValueError(f"{path}: is missing; make it with: snakemake {path}")
+    return path
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """A temporary name beside ``path`` that becomes ``path`` when the block ends well, and vanishes when it does not. What
@@ -127,34 +139,29 @@ def write_table(path: Path, table: pa.Table) -> None:
 
 def read_table(path: Path, schema: pa.Schema) -> pa.Table:
     """Read a parquet file of the contract. Raises ValueError, naming file, column and mend, where it is not one."""
-    mend = "delete it and run the same command again to have it made anew"
     seals.check(path)
     try:
         table = pq.read_table(path, page_checksum_verification=True)
         table.validate(full=True)
     except (OSError, pa.ArrowException) as error:
-        raise ValueError(f"{path}: cannot be read ({error}); {mend}") from None
+        raise broken(path, f"cannot be read ({error})") from None
     written = (table.schema.metadata or {}).get(_ROWS, str(table.num_rows).encode())
     if written != str(table.num_rows).encode():
-        raise ValueError(
-            f"{path}: holds {table.num_rows} rows, but {written.decode(errors='replace')} were written; {mend}"
-        )
+        raise broken(path, f"holds {table.num_rows} rows, but {written.decode(errors='replace')} were written")
     for field in schema:
         if field.name not in table.column_names:
-            raise ValueError(f"{path}: column {field.name} is missing; {mend}")
-        if table.schema.field(field.name).type != field.type:
-            raise ValueError(
-                f"{path}: column {field.name} is {table.schema.field(field.name).type}, not {field.type}; {mend}"
-            )
+            raise broken(path, f"column {field.name} is missing")
+        if (kind := table.schema.field(field.name).type) != field.type:
+            raise broken(path, f"column {field.name} is {kind}, not {field.type}")
     if table.num_rows == 0:
-        raise ValueError(f"{path}: holds no row; {mend}")
+        raise broken(path, "holds no row")
     table = table.select(schema.names)
     suites = np.array(table["suite"]) if "suite" in schema.names else np.zeros(table.num_rows)
     for field in schema:
         column = table[field.name].combine_chunks()
         row = _partly_known(column, suites) if field.name in UNKNOWN else _first_bad(column)
         if row is not None:
-            raise ValueError(f"{path}: row {row}, column {field.name}: nothing there, or no finite number; {mend}")
+            raise broken(path, f"row {row}, column {field.name}: nothing there, or no finite number")
     return table
 
 
@@ -189,7 +196,7 @@ def read_json(path: Path, *keys: str) -> dict:
         if not isinstance(value, dict) or not set(keys) <= set(value):
             raise ValueError(f"not a mapping with {', '.join(keys)}")
     except (OSError, ValueError) as error:
-        raise ValueError(f"{path}: cannot be read ({error}); delete it and run the same command again") from None
+        raise broken(path, f"cannot be read ({error})") from None
     return value
 
 

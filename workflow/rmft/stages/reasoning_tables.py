@@ -15,9 +15,10 @@ from rmft.core.ratios import bounds, p_of_rise, ratios
 from rmft.core.seeding import generator
 from rmft.stages import files, program
 from rmft.stages.experiment import policy_cell
+from rmft.stages.files import broken, present
 from rmft.stages.reason import REASONING
-from rmft.stages.table_columns import CELL, COLUMNS, PROBE, ROW
-from rmft.stages.table_files import broken, of_seeds, present, read_table, text_of, write_table
+from rmft.stages.table_columns import CELL, COLUMNS, PROBE, ROW, bounded
+from rmft.stages.table_files import of_seeds, read_table, text_of, write_table
 
 SHARES = {"aligned": ("right", "stated"), "aligned_all": ("right_all", "stated_all")}  # compared with the base policy
 MORE = {"numeric_error": ("error", "numbers"), "acts": ("acted", "right")}
@@ -87,8 +88,7 @@ def _pairs(episodes: pd.DataFrame, shares: dict[str, tuple[str, str]]) -> np.nda
 
 
 def _bounded(name: str, value: float, drawn: np.ndarray) -> dict[str, float]:
-    low, high = bounds(value, drawn)
-    return {name: value, f"{name}_low": low, f"{name}_high": high}
+    return dict(zip(bounded(name), [value, *bounds(value, drawn)], strict=True))
 
 
 def probes(rows: pd.DataFrame, results: Path) -> pd.DataFrame:

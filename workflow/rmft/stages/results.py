@@ -18,7 +18,8 @@ from rmft.core.tasks import task_from_config
 from rmft.core.tuning import candidates
 from rmft.stages import files
 from rmft.stages.experiment import Run, Selection, cell, policy_cell
-from rmft.stages.table_files import broken, present, text_of
+from rmft.stages.files import broken, present
+from rmft.stages.table_files import text_of
 
 EPISODE = [
     "suite",

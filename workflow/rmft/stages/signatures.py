@@ -21,8 +21,8 @@ from rmft.core.seeding import generator
 from rmft.core.statistics import intervals
 from rmft.stages import files, program
 from rmft.stages.experiment import Run
-from rmft.stages.table_columns import CELL, COLUMNS
-from rmft.stages.table_files import broken, read_table, write_table
+from rmft.stages.table_columns import CELL, COLUMNS, bounded
+from rmft.stages.table_files import path_of, read_table, write_table
 
 BOUNDS = {
     "alike": ("diversity",),
@@ -32,10 +32,9 @@ BOUNDS = {
     "lucky": ("share",),
 }
 RUN = CELL[:4]
-_INTERVAL = ("", "_low", "_high")
 LOOKED_AT = {
-    "selection": ["lucky_all", *(f"{name}{end}" for name in ("diversity", "lucky_selected") for end in _INTERVAL)],
-    "summary": ["suite", *(f"{name}{end}" for name in ("entropy", "policy_entropy") for end in _INTERVAL)],
+    "selection": ["lucky_all", *bounded("diversity", "lucky_selected")],
+    "summary": ["suite", *bounded("entropy", "policy_entropy")],
     "evaluation": ["suite", "scenario_id", "regret"],
     "learning_curves": ["stage", "split", "x", "loss"],
 }
@@ -88,7 +87,7 @@ def overfit(changes: pd.DataFrame, losses: pd.DataFrame, rise: float) -> Iterato
         if (key := tuple(row[key] for key in CELL)) not in ends:
             if row["model"] not in told:
                 continue  # a provider that gives no losses
-            path = losses.attrs.get("path", "learning_curves.csv")
+            path = path_of(losses, "learning_curves")
             raise ValueError(f"{path}: has no training loss of {'/'.join(map(str, key))}; make it again")
         first, last = ends[key]
         fell = "fell" if last < first else "did not fall"
@@ -139,7 +138,7 @@ def changes_of(episodes: pd.DataFrame) -> pd.DataFrame:
     for key, part in episodes.groupby(RUN, sort=False):
         table = part.pivot(index="scenario_id", columns="iteration", values="regret")
         if table.isna().any(axis=None):
-            path = episodes.attrs.get("path", "evaluation.csv")
+            path = path_of(episodes, "evaluation")
             raise ValueError(f"{path}: {'/'.join(key)}: not all iterations have the same scenarios; make it again")
         regret = table.to_numpy(float)
         pairs = [(t, back) for t in range(1, regret.shape[1]) for back in sorted({1, t})]
@@ -147,7 +146,7 @@ def changes_of(episodes: pd.DataFrame) -> pd.DataFrame:
         found = intervals([differences], rng=generator("signatures", *key))
         for (t, back), values in zip(pairs, found, strict=True):
             where = {**dict(zip(RUN, key, strict=True)), "iteration": t, "back": back}
-            rows.append(where | dict(zip(("change", "change_low", "change_high"), values, strict=True)))
+            rows.append(where | dict(zip(bounded("change"), values, strict=True)))
     return pd.DataFrame(rows)
 
 
@@ -155,7 +154,7 @@ def _read(folder: Path, name: str) -> pd.DataFrame:
     """A table with the columns that are looked at here. Raises ValueError for one that lacks a column."""
     table = read_table(folder, name)
     if absent := [column for column in (*CELL, *LOOKED_AT[name]) if column not in table]:
-        raise ValueError(f"{folder / name}.csv: lacks the column {absent[0]}; delete it and make the tables again")
+        raise files.broken(folder / f"{name}.csv", f"lacks the column {absent[0]}")
     return table
 
 
@@ -172,7 +171,7 @@ def signatures(tables: Path, bounds: dict[str, dict[str, float]]) -> pd.DataFram
         runs = [Run(**run) for run in files.read_json(path, "runs")["runs"]]
         firsts = {(run.model, run.task, run.method, str(run.seed)): run.first for run in runs}
     except TypeError as error:
-        raise broken(path, f"runs: {error}") from None
+        raise files.broken(path, f"runs: {error}") from None
     selection, summary = (_cells(_read(tables, name)) for name in ("selection", "summary"))
     changes, losses = changes_of(_cells(_read(tables, "evaluation"))), _read(tables, "learning_curves")
     found = {

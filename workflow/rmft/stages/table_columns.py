@@ -51,6 +51,7 @@ KEYS = {name: keys for name, (keys, _) in THEORY.items()} | {
     "signatures": [*CELL, "signature"],
     "tracking": [*ROW, "clock", "step"],
 }
+OF_POLICIES = ("probes", "reasoning", "signatures")  # no baseline: every row has an iteration
 BOOLS = {"right", "flagged"}
 _NAMES = ["talk", "alike", "stage", "split", "unit", "metric", "against", "baseline", "statistic", "clock", "signature"]
 _THEORY = ["space", "covariance", "noise", "policy"]

@@ -9,19 +9,8 @@ import pandas as pd
 
 from rmft.models import seals
 from rmft.stages import files
-from rmft.stages.table_columns import BOOLS, COLUMNS, KEYS, ROW, THEORY, WORDS
-
-
-def broken(path: Path, why: str) -> ValueError:
-    """What to raise for a file that says something else than it should, with the mend."""
-    return ValueError(f"{path}: {why}; delete it and run the same command again to have it made anew")
-
-
-def present(path: Path) -> Path:
-    """The path of a file that is there. Raises ValueError, with the command that makes it, where there is none."""
-    if not path.is_file():
-        raise ValueError(f"{path}: is missing; make it with: snakemake {path}")
-    return path
+from rmft.stages.files import broken, present
+from rmft.stages.table_columns import BOOLS, COLUMNS, KEYS, OF_POLICIES, ROW, THEORY, WORDS
 
 
 def text_of(path: Path) -> str:
@@ -54,24 +43,38 @@ def read_table(folder: Path, name: str) -> pd.DataFrame:
     lacks a column, or holds a word or an infinity for a number."""
     path = folder / f"{name}.csv"
     table = read_csv(path, dtype=dict.fromkeys(WORDS - BOOLS, str) | {"iteration": "Int64"})
+    check(table, path)
+    table.attrs["path"] = str(path)
+    return table
+
+
+def path_of(table: pd.DataFrame, name: str) -> str:
+    """The file that a table was read from, or the name of one that was made otherwise."""
+    return table.attrs.get("path", f"{name}.csv")
+
+
+def check(table: pd.DataFrame, path: Path) -> None:
+    """Raises ValueError, naming row and column, where a table lacks a column, has a row twice, or holds something else than
+    its columns do."""
+    name = path.stem
     if odd := next((column for column in COLUMNS.get(name, ()) if column not in table), None):
         raise broken(path, f"lacks the column {odd}")
     if name in KEYS and (twice := table.duplicated(KEYS[name])).any():
         raise broken(path, f"row {twice.idxmax()} stands twice, by {', '.join(KEYS[name])}")
     if name in COLUMNS:
-        _check_cells(table, path)
+        _check_words(table, path)
     check_numbers(table, path, declared=name in COLUMNS, complete=name in THEORY)
-    table.attrs["path"] = str(path)
-    return table
 
 
-def _check_cells(table: pd.DataFrame, path: Path) -> None:
-    """Raises ValueError where no seed stands, or no iteration in a table of policies alone."""
+def _check_words(table: pd.DataFrame, path: Path) -> None:
+    """Raises ValueError where no seed stands, no iteration in a table of policies alone, or no word in a complete table."""
     odd = ~table["seed"].str.fullmatch(r"\d+|all|none").fillna(False).astype(bool)
-    if path.stem in ("probes", "reasoning", "signatures"):
-        odd |= table["iteration"].isna()
     if odd.any():
-        raise broken(path, f"row {odd.idxmax()}: seed or iteration is none")
+        raise broken(path, f"row {odd.idxmax()}, column seed: {table['seed'][odd.idxmax()]!r} is no seed")
+    filled = table.columns.intersection(WORDS) if path.stem in THEORY else ["iteration"] * (path.stem in OF_POLICIES)
+    for name in filled:
+        if (nothing := table[name].isna() | (table[name] == "")).any():
+            raise broken(path, f"row {nothing.idxmax()}, column {name}: holds nothing")
 
 
 def check_numbers(table: pd.DataFrame, path: Path, *, declared: bool, complete: bool) -> None:

@@ -10,7 +10,7 @@ from rmft.core.seeding import generator
 from rmft.core.statistics import intervals
 from rmft.stages.experiment import alike, cell, gap, talk
 from rmft.stages.results import Reader, read_json
-from rmft.stages.table_columns import MEASURED
+from rmft.stages.table_columns import MEASURED, bounded
 
 BOUNDED = ["regret", "change", "information_regret", "suff_fail", "min_frac", "lucky", "entropy", "policy_entropy"]
 MEANS = ["reward", "greedy_frac", "coverage", "variation", "parse_failure_rate", "renormalised_rate"]
@@ -44,7 +44,7 @@ def summary(episodes: pd.DataFrame, tasks: dict[str, dict[str, dict]]) -> pd.Dat
         row = {**where, "episodes": len(parts[0]), "seeds": len(parts)}
         found = intervals([p[BOUNDED].to_numpy(float) for p in parts], rng=stream(where, "summary"))
         for metric, values in zip(BOUNDED, found, strict=True):
-            row |= dict(zip((metric, f"{metric}_low", f"{metric}_high"), values, strict=True))
+            row |= dict(zip(bounded(metric), values, strict=True))
         row |= {metric: np.mean([p[metric].mean() for p in parts]) for metric in MEANS}
         row["median_reward"] = _median_reward(parts, tasks[where["task"]][where["suite"]])
         rows.append(row | {"horizon": len(parts[0]["curve"].iloc[0])})
@@ -94,7 +94,7 @@ def _by_scenario(parts: list[pd.DataFrame], where: dict, column: str, name: str)
     """Mean over scenarios of a column's mean in each, with its 95% interval."""
     means = [p.groupby("scenario_id")[[column]].mean().to_numpy(float) for p in parts]
     found = intervals(means, rng=generator("tables", *map(str, where.values()), column))[0]
-    return dict(zip((name, f"{name}_low", f"{name}_high"), found, strict=True))
+    return dict(zip(bounded(name), found, strict=True))
 
 
 def _suff_fail(reader: Reader, where: dict) -> float:

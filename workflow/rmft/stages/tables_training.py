@@ -7,8 +7,9 @@ import pandas as pd
 
 from rmft.core.statistics import wilson
 from rmft.stages.experiment import cell
+from rmft.stages.files import broken
 from rmft.stages.results import Reader, read_json
-from rmft.stages.table_files import broken, check_numbers, read_csv
+from rmft.stages.table_files import check_numbers, read_csv
 
 
 def reading(reader: Reader) -> pd.DataFrame:

@@ -14,6 +14,7 @@ from rmft.core.statistics import intervals
 from rmft.models.hindsight import Rewards, best_in_hindsight, course_of, train
 from rmft.models.numeric import LinearAttention, make_numeric
 from rmft.stages import program, theory
+from rmft.stages.table_columns import bounded
 
 TABLES = ("theorem", "theorem_training", "theorem_matrices", "theorem_regret")
 _OUTSIDE = 0.01  # distance: on the simplex what is learnt sums to 1 but for the error of training
@@ -106,8 +107,8 @@ def regrets(row: Row, found: theorem.Readout, known: theorem.Readout, episodes: 
         ftrl = theorem.project(row.space, known(sums), row.radius)
     each = [theorem.regret(row.space, rewards, policies, row.radius) for policies in (inside, ftrl, affine)]
     bounds = intervals([np.stack([*each, each[0] - each[1]], axis=1)], rng=rng)
-    names = ("learnt", "ftrl", "learnt_unprojected", "difference")
-    table = {f"{n}{end}": bounds[i, j] for i, n in enumerate(names) for j, end in enumerate(("", "_low", "_high"))}
+    names = bounded("learnt", "ftrl", "learnt_unprojected", "difference")
+    table = dict(zip(names, bounds.ravel(), strict=True))
     outside = np.linalg.norm(affine - inside, axis=-1) > _OUTSIDE
     gap = np.linalg.norm(inside - ftrl, axis=-1)
     return {**table, "outside": outside.mean(), "distance": np.sqrt((gap**2).mean()), "episodes": episodes}

@@ -12,6 +12,7 @@ from rmft.core.statistics import intervals
 from rmft.models.hindsight import Rewards, best_in_hindsight, course_of, train
 from rmft.models.numeric import Numeric, make_numeric
 from rmft.stages import program, theory
+from rmft.stages.table_columns import bounded
 
 TABLES = ("theorem_policies", "theorem_distances")
 KEYS = ("arms", "horizon", "seeds", "steps", "batch", "learning_rate", "episodes")
@@ -52,12 +53,11 @@ def summary(space: str, world: dict[str, np.ndarray], played: np.ndarray, rng: n
     target = theorem.hindsight(space, rewards.sum(axis=1))[:, None]
     own, ftrl = (theorem.regret(space, rewards, policies) for policies in (played, world["ftrl"]))
     bounds = intervals([np.stack([own, own - ftrl], axis=1)], rng=rng)
-    names = [f"{name}{end}" for name in ("regret", "difference") for end in ("", "_low", "_high")]
     return {
         "to_ftrl": np.sqrt((apart(played, world["ftrl"]) ** 2).mean()),
         "to_foresight": np.sqrt((apart(played, world["foresight"]) ** 2).mean()),
         "loss": ((played - target) ** 2).sum(axis=(1, 2)).mean(),
-        **dict(zip(names, bounds.ravel(), strict=True)),
+        **dict(zip(bounded("regret", "difference"), bounds.ravel(), strict=True)),
     }
 
 

@@ -23,13 +23,12 @@ from rmft.core.tracking import changes, played, window
 from rmft.core.trajectory import Play
 from rmft.stages import files, program
 from rmft.stages.experiment import policy_cell
-from rmft.stages.table_columns import COLUMNS, ROW
-from rmft.stages.table_files import broken, of_seeds, read_table, write_table
+from rmft.stages.table_columns import COLUMNS, ROW, bounded
+from rmft.stages.table_files import of_seeds, read_table, write_table
 
 SUITE = "in-distribution"
 RIVALS = ("baseline", "oracle")
 VALUES = ["best", "former"]
-ENDS = ["", "_low", "_high"]
 
 
 @dataclass(frozen=True)
@@ -109,7 +108,7 @@ def _line(row: pd.Series, clock: str, groups: list[np.ndarray], first: int) -> p
     """One clock of one row: a line for each step."""
     found = intervals(groups, rng=generator("tracking", *map(str, row[ROW]), clock))
     halves = np.split(found, 2)
-    columns = {f"{v}{end}": half[:, i] for v, half in zip(VALUES, halves, strict=True) for i, end in enumerate(ENDS)}
+    columns = dict(zip(bounded(*VALUES), np.concatenate(halves, axis=1).T, strict=True))
     steps = np.arange(first, first + len(halves[0]))
     return pd.DataFrame({**row[ROW], "episodes": len(groups[0]), "clock": clock, "step": steps, **columns})
 
@@ -121,7 +120,7 @@ def work(args: argparse.Namespace) -> None:
         entries = {name: suites[SUITE] for name, suites in files.read_json(path, "tasks")["tasks"].items()}
         tasks = {name: entry for name, entry in entries.items() if entry["environment"] == "ns-mab"}
     except (AttributeError, KeyError, TypeError) as error:
-        raise broken(path, f"tasks: {error!r}") from None
+        raise files.broken(path, f"tasks: {error!r}") from None
     found = table(read_table(args.tables, "summary"), Reader(args.results, tasks, cache(of_policy)))
     write_table(args.output, found)
 
