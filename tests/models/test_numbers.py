@@ -70,9 +70,9 @@ def test_rollouts_of_a_scenario_differ_by_exploration_alone_where_they_share_rew
     episodes = drawn(task, shared_rewards=True)
     assert (episodes.rewards[0::2] == episodes.rewards[1::2]).all()
     still = play(network, task, episodes).policies
-    assert (still[0::2] == still[1::2]).all()
+    np.testing.assert_allclose(still[0::2], still[1::2], atol=1e-6)
     moved = play(network, task, episodes, Exploration(1.0)).policies
-    assert (moved[0::2] != moved[1::2]).any(axis=(1, 2)).all()
+    assert (np.abs(moved[0::2] - moved[1::2]) > 1e-3).any(axis=(1, 2)).all()
 
 
 def test_an_episode_depends_on_itself_alone() -> None:

@@ -143,7 +143,7 @@ def test_the_chunked_loss_is_the_plain_one(chunk: int, softcap: float | None) ->
         loss.backward()
         found.append((loss.detach(), hidden.grad, head.weight.grad))
     for plain, chunked in zip(*found, strict=True):
-        assert (plain - chunked).abs().max() <= 1e-6 * plain.abs().max()
+        assert (plain - chunked).abs().max() <= 5e-6 * plain.abs().max()
 
 
 def kept(chunk: int | None) -> int:
