@@ -88,6 +88,14 @@ def test_a_table_without_its_column_is_refused(name: str, column: str, reported:
     assert report_evidence.optional(tmp_path / "none", name) is None
 
 
+@pytest.mark.parametrize("name", [[1, 2], None, "no-such", "../../../README"])
+def test_a_manifest_of_no_figure_is_refused_by_its_own_name(name: object, tmp_path: Path) -> None:
+    (tmp_path / "manifest.json").write_text(json.dumps([{"figure": name, "tables": []}]))
+    with pytest.raises(ValueError, match=r"manifest\.json: is no manifest .* is no figure.*delete it") as error:
+        report_evidence.figures(tmp_path, CAPTIONS)
+    assert "\n" not in str(error.value)
+
+
 def test_signs_of_failure_are_counted_and_named(page: str, reported: Path) -> None:
     table = read_table(reported / "tables", "signatures")
     signs = section(page, "signatures")

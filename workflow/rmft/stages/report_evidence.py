@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from rmft.figures import style
+from rmft.figures import FIGURES, style
 from rmft.models import seals
 from rmft.stages import claim_page, files
 from rmft.stages.findings import Cell, number
@@ -43,6 +43,8 @@ def figures(folder: Path, captions: Path) -> list[dict]:
     try:
         listed = json.loads(read(path, f"snakemake {path}"))
         names = [(entry["figure"], ", ".join(f"tables/{t}.csv" for t in entry["tables"])) for entry in listed]
+        if odd := [name for name, _ in names if name not in FIGURES]:
+            raise ValueError(f"{odd[0]!r} is no figure")
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path}: is no manifest ({error!r}); delete it and make it with: snakemake {path}") from None
     for entry, (name, tables) in zip(listed, names, strict=True):
