@@ -40,6 +40,7 @@ def bare(path: Path) -> None:
         ("signatures", SIGNS + "\nm,t,r,0,,lucky,1,0.5,True,x\n", "row 0, column iteration: holds nothing"),
         ("signatures", SIGNS + "\nm,t,r,0,1,lucky,wörd,0.5,True,x\n", "row 0, column value: 'wörd'"),
         ("theorem_training", TRAINING + "\nball,2,5,1,i,0,1,,1\n", "row 0, column loss"),
+        ("theorem_training", TRAINING + "\nball,2,5,1,i,all,1,0.5,1\n", "row 0, column seed: 'all' is no seed"),
         ("theorem_training", TRAINING + "\n,2,5,1,i,0,1,0.5,1\n", "row 0, column space: holds nothing"),
     ],
 )
